@@ -40,6 +40,7 @@ export const ERRORS = {
   HOST_UNKNOWN: entry(404, 'downstream', 'No site is served under this name.'),
   NOT_FOUND: entry(404, 'downstream', 'There is nothing at this address.'),
   METHOD_NOT_ALLOWED: entry(405, 'downstream', 'This method is not allowed here.'),
+  PRECONDITION_FAILED: entry(412, 'downstream', 'The condition of the request is not met.'),
   RANGE_NOT_SATISFIABLE: entry(416, 'downstream', 'The requested range does not exist.'),
   LOOP_DETECTED: entry(508, 'gateway', 'The request came back to the gateway that sent it.'),
   // A replica failed the exchange.
@@ -50,6 +51,7 @@ export const ERRORS = {
   UPSTREAM_RESPONSE_TIMEOUT: entry(504, 'upstream', 'The service did not answer in time.', true),
   UPSTREAM_BODY_ABORTED: entry(502, 'upstream', 'The service stopped in the middle of its answer.', true),
   UPSTREAM_BODY_TIMEOUT: entry(504, 'upstream', 'The service went silent in the middle of its answer.', true),
+  STATIC_FILE_CHANGED: entry(503, 'gateway', 'The file is being replaced.', true),
   // The client left, or the gateway is at fault.
   DOWNSTREAM_ABORTED: entry(499, 'downstream', 'The client closed the connection before the answer ended.'),
   SHUTTING_DOWN: entry(503, 'gateway', 'The gateway is shutting down.', true),

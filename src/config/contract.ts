@@ -199,7 +199,10 @@ export interface SecurityConfig {
   csp?: string | Record<string, string[]> | false;
   /** `Content-Security-Policy-Report-Only`, likewise. @default none */
   cspReportOnly?: string | Record<string, string[]> | false;
-  /** `Strict-Transport-Security`, sent on secure exchanges only (RFC 6797 section 7.2). @default none */
+  /**
+   * `Strict-Transport-Security`, sent on secure exchanges only (RFC 6797 section 7.2). `includeSubDomains` and
+   * `preload` are false unless set. @default none
+   */
   hsts?: string | { maxAge: Duration; includeSubDomains?: boolean; preload?: boolean } | false;
   /** `X-Frame-Options`. @default 'SAMEORIGIN' */
   frameOptions?: string | false;

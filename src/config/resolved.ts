@@ -84,7 +84,15 @@ export type ResolvedAction =
       sourceMaps: boolean;
     }
   | { kind: 'files'; root: number }
-  | { kind: 'redirect'; to: string; keepRest: boolean; keepQuery: boolean; status: number }
+  | {
+      kind: 'redirect';
+      /** Without the final `/*` where `keepRest` is true: `'/new'`, `''`, `'https://b.com'`. */
+      to: string;
+      /** What the pattern's `*` matched is put behind `to`, with its leading slash. */
+      keepRest: boolean;
+      keepQuery: boolean;
+      status: number;
+    }
   | { kind: 'respond'; status: number; body: string; headers: [name: string, value: string][] };
 
 export interface ResolvedPolicies {

@@ -1,0 +1,140 @@
+// Keeps files that never change, by upstream and path, within a number of bytes: what an SPA container serves
+// under a name with a content hash. Only what is the same for everybody is kept (RFC 9111 sections 3 and 3.5).
+import { LRUCache } from 'lru-cache';
+import { Field, fieldOf } from '../routing/field-names.ts';
+import { etagOf } from '../static/file-content.ts';
+import { isCompressible } from '../static/content-types.ts';
+import type { Encoding } from '../static/encodings.ts';
+import { compressAll } from '../static/variants.ts';
+import { parseHttpDate } from '../static/http-date.ts';
+import type { Upstream } from '../upstream/upstream.ts';
+import type { ResponseHead } from '../wire/response-head.ts';
+import { Representation } from './representation.ts';
+
+interface Entry {
+  representation: Representation;
+  bytes: number;
+}
+
+export class AssetCache {
+  /** Bytes of the largest body that is kept. */
+  readonly maxEntry: number;
+  readonly #entries: LRUCache<string, Entry>;
+
+  /** @param maxBytes bodies and variants together, per worker */
+  constructor(maxBytes: number) {
+    this.maxEntry = Math.floor(maxBytes / 16);
+    this.#entries = new LRUCache({ maxSize: maxBytes, sizeCalculation: (entry) => entry.bytes });
+  }
+
+  /** Bytes held. */
+  get bytes(): number {
+    return this.#entries.calculatedSize;
+  }
+
+  get(upstream: Upstream, key: string): Representation | undefined {
+    return this.#entries.get(cacheKey(upstream, key))?.representation;
+  }
+
+  /** Keeps a complete answer; its compressed variants follow when they are made. */
+  store(upstream: Upstream, key: string, answer: Collector, cacheControl: string): Representation {
+    const { head, bytes } = answer;
+    const type = fieldValue(head, 'content-type') ?? 'application/octet-stream';
+    const modified = fieldValue(head, 'last-modified');
+    const time = modified === undefined ? Number.NaN : parseHttpDate(modified);
+    const lastModified = Number.isNaN(time) ? null : time;
+    const source = {
+      type,
+      cacheControl,
+      etag: etagOf(bytes),
+      lastModified,
+      lastModifiedDate: lastModified === null ? null : modified!,
+      compressible: isCompressible(type),
+      bytes,
+      variants: NO_VARIANTS,
+      extra: keptFields(head),
+    };
+    const representation = new Representation(source);
+    const entry: Entry = { representation, bytes: bytes.length + 1 };
+    const where = cacheKey(upstream, key);
+    this.#entries.set(where, entry);
+    if (source.compressible) {
+      void compressAll(bytes).then((variants) => {
+        if (this.#entries.peek(where) !== entry) return;
+        const size = Object.values(variants).reduce((sum, variant) => sum + (variant?.bytes.length ?? 0), entry.bytes);
+        this.#entries.set(where, { representation: new Representation({ ...source, variants }), bytes: size });
+      });
+    }
+    return representation;
+  }
+}
+
+const NO_VARIANTS: { readonly [K in Encoding]: null } = { zstd: null, br: null, gzip: null };
+
+const cacheKey = (upstream: Upstream, key: string): string => `${upstream.name} ${key}`;
+
+/** Collects the body of an answer that may be kept. */
+export class Collector {
+  readonly head: ResponseHead;
+  #chunks: Buffer[] = [];
+  #size = 0;
+
+  constructor(head: ResponseHead) {
+    this.head = head;
+  }
+
+  /** The bytes so far, as one buffer. */
+  get bytes(): Buffer {
+    return this.#chunks.length === 1 ? this.#chunks[0]! : Buffer.concat(this.#chunks);
+  }
+
+  /** Adds a piece; false when the whole, that piece included, is more than `limit` bytes. */
+  add(bytes: Buffer, start: number, end: number, limit: number): boolean {
+    this.#chunks.push(Buffer.from(bytes.subarray(start, end)));
+    this.#size += end - start;
+    return this.#size <= limit;
+  }
+}
+
+/** Whether an answer to a request without cookies and credentials may be given to others (CVE list, CA cases). */
+export function isStorable(head: ResponseHead, limit: number): boolean {
+  if (head.framing === 'none' || head.length > limit) return false;
+  for (let i = 0; i < head.fields.length; i += 2) {
+    const value = head.fields[i + 1]!;
+    switch (fieldOf(head.fields[i]!)) {
+      case Field.SET_COOKIE:
+      case Field.CONTENT_RANGE:
+        return false;
+      case Field.CONTENT_ENCODING:
+        if (value.toLowerCase() !== 'identity') return false;
+        break;
+      case Field.CACHE_CONTROL:
+        if (/(^|[\s,])(private|no-store|no-transform)\b/i.test(value)) return false;
+        break;
+      case Field.VARY:
+        // Asked without any coding, the answer is the plain one; any other dependency is not ours to resolve.
+        if (!/^\s*accept-encoding\s*$/i.test(value)) return false;
+        break;
+    }
+  }
+  return true;
+}
+
+/** Fields of an answer that are neither made anew nor about this one exchange. */
+function keptFields(head: ResponseHead): string[] {
+  const kept: string[] = [];
+  for (let i = 0; i < head.fields.length; i += 2) {
+    const name = head.fields[i]!.toLowerCase();
+    const made = name === 'accept-ranges' || name === 'expires' || name === 'age' || name === 'pragma';
+    if (fieldOf(name) === Field.OTHER && !made) kept.push(name, head.fields[i + 1]!);
+  }
+  return kept;
+}
+
+/** The value of the first field of that (lower-case) name. */
+export function fieldValue(head: ResponseHead, name: string): string | undefined {
+  for (let i = 0; i < head.fields.length; i += 2) {
+    if (head.fields[i]!.toLowerCase() === name) return head.fields[i + 1];
+  }
+  return undefined;
+}

@@ -1,0 +1,50 @@
+// The `proxy` action: forwards to an upstream under the path the route asks for.
+import { ResponseWriter } from '../proxy/response-writer.ts';
+import type { Action, Exchange } from '../proxy/exchange.ts';
+import { forward } from '../proxy/forward.ts';
+import type { Upstream } from '../upstream/upstream.ts';
+
+export interface ProxyOptions {
+  readonly stripPrefix: string;
+  readonly addPrefix: string;
+  /** null keeps the client's; '' sends the replica's. */
+  readonly hostHeader: string | null;
+}
+
+export class ProxyAction implements Action {
+  readonly upstream: Upstream;
+  readonly #options: ProxyOptions;
+
+  constructor(upstream: Upstream, options: ProxyOptions) {
+    this.upstream = upstream;
+    this.#options = options;
+  }
+
+  run(exchange: Exchange): void {
+    const writer = new ResponseWriter(exchange);
+    if (exchange.method === 'OPTIONS' && exchange.req.headers['max-forwards'] === '0') {
+      // RFC 9110 section 7.6.2: the chain ends here, and the answer is about us.
+      writer.reply({ status: 204, fields: ['allow', 'OPTIONS'], length: 0, bodiless: true }, null);
+      return;
+    }
+    const { upstream } = this;
+    const { hostHeader } = this.#options;
+    const { query } = exchange.request;
+    forward(exchange, { upstream, path: this.rewrite(exchange.request.path), query, hostHeader, plain: false }, writer);
+  }
+
+  /** See `ProxyOptions`. */
+  get hostHeader(): string | null {
+    return this.#options.hostHeader;
+  }
+
+  /** The path at the replica. Works on the canonical path by whole segments, so no dot segment can appear. */
+  rewrite(path: string): string {
+    const { stripPrefix, addPrefix } = this.#options;
+    let result = path;
+    if (stripPrefix !== '' && (path === stripPrefix || path.startsWith(`${stripPrefix}/`))) {
+      result = path === stripPrefix ? '/' : path.slice(stripPrefix.length);
+    }
+    return addPrefix === '' ? result : addPrefix + result;
+  }
+}

@@ -1,0 +1,44 @@
+// The table that `start --local` prints: what to open, and what answers there.
+import type { ResolvedAction, ResolvedConfig } from '../config/resolved.ts';
+import type { StandIn } from '../supervisor/local.ts';
+
+/** One line per route, aligned. */
+export function localTable(config: ResolvedConfig, standIns: ReadonlyMap<string, StandIn>, port: number): string {
+  const rows: [url: string, answer: string][] = [];
+  for (const host of config.hosts) {
+    for (const route of host.routes) {
+      rows.push([`http://${host.name}:${port}${route.pattern}`, describe(route.action, config, standIns)]);
+    }
+    for (const name of host.redirectFrom) rows.push([`http://${name}:${port}/*`, `redirect to ${host.name}`]);
+  }
+  const width = Math.max(...rows.map(([url]) => url.length));
+  const lines = rows.map(([url, answer]) => `  ${url.padEnd(width)}  ${answer}`);
+  return `\nParvis serves\n\n${lines.join('\n')}\n\nStop with Ctrl-C.\n\n`;
+}
+
+function describe(
+  action: ResolvedAction,
+  config: ResolvedConfig,
+  standIns: ReadonlyMap<string, StandIn>,
+): string {
+  const upstream = (index: number): string => {
+    const { name, replicas } = config.upstreams[index]!;
+    const standIn = standIns.get(name);
+    if (standIn !== undefined) return `${name}: stand-in, ${standIn.describe}`;
+    return `${name}: ${replicas.map((replica) => replica.url).join(', ')}`;
+  };
+  switch (action.kind) {
+    case 'proxy':
+      return `proxy to ${upstream(action.upstream)}`;
+    case 'spa-upstream':
+      return `SPA from ${upstream(action.upstream)}`;
+    case 'spa':
+      return `SPA from ${config.roots[action.root]!.path}`;
+    case 'files':
+      return `files from ${config.roots[action.root]!.path}`;
+    case 'redirect':
+      return `redirect ${action.status} to ${action.to || '/'}${action.keepRest ? '/*' : ''}`;
+    case 'respond':
+      return `respond ${action.status}`;
+  }
+}

@@ -1,0 +1,188 @@
+// Why a request goes where it goes: runs it through the gate and the table that serve traffic and reports what
+// they did, with the heads that a replica and the client would see. Sends nothing.
+import type { IncomingMessage } from 'node:http';
+import type { ResolvedAction, ResolvedConfig, ResolvedHost } from '../config/resolved.ts';
+import { ERRORS, type ErrorCode } from '../errors.ts';
+import { TrustedProxies } from '../listener/client-address.ts';
+import { ClientConnection } from '../listener/client-connection.ts';
+import { ProxyAction } from '../actions/proxy.ts';
+import { Exchange, type RoutePlan } from '../proxy/exchange.ts';
+import { clientAuthority, requestHead } from '../proxy/headers.ts';
+import { canonicalize } from '../routing/canonical.ts';
+import { patternRelation } from '../routing/path-trie.ts';
+import { Upstream } from '../upstream/upstream.ts';
+import { buildTable } from './snapshot.ts';
+
+export interface ExplainedRequest {
+  readonly secure: boolean;
+  readonly authority: string;
+  /** Path and query as sent. */
+  readonly target: string;
+  readonly method: string;
+  readonly headers: readonly (readonly [name: string, value: string])[];
+}
+
+export interface Explanation {
+  /** What the gate made of the request, or why it refused it. */
+  request: { method: string; host: string; port: string; path: string; query: string } | null;
+  refusal: { code: ErrorCode; status: number; message: string } | null;
+  /** The config's host that the name leads to. */
+  host: { name: string; source: string; otherHosts: number } | null;
+  /** The route that answers; null for a refusal, an unknown host or a host without a fitting route. */
+  route: { source: string; pattern: string; action: string; why: string } | null;
+  /** Every other route of the host, and why it does not answer. */
+  others: { source: string; pattern: string; action: string; why: string }[];
+  replicas: { upstream: string; urls: string[]; balance: string } | null;
+  policies: {
+    responseSet: [name: string, value: string][];
+    responseDefaults: [name: string, value: string][];
+    responseRemoved: string[];
+    cache: string | null;
+    compress: string | null;
+  } | null;
+  /** Lines of the head a replica would see; null where no replica is asked. */
+  requestToReplica: string[] | null;
+}
+
+/** Client address used where one is needed: from the block for documentation (RFC 5737). */
+const EXAMPLE_CLIENT = '203.0.113.7';
+
+export function explainRequest(config: ResolvedConfig, asked: ExplainedRequest): Explanation {
+  const explanation: Explanation = {
+    request: null,
+    refusal: null,
+    host: null,
+    route: null,
+    others: [],
+    replicas: null,
+    policies: null,
+    requestToReplica: null,
+  };
+  const rawHeaders = ['Host', asked.authority, ...asked.headers.flat()];
+  const raw = { method: asked.method, url: asked.target, httpVersionMajor: 1, httpVersionMinor: 1, rawHeaders };
+  const request = canonicalize(raw);
+  if (typeof request === 'string') {
+    const { status, message } = ERRORS[request];
+    return { ...explanation, refusal: { code: request, status, message } };
+  }
+  const { host, port, path, query } = request;
+  explanation.request = { method: asked.method, host, port, path, query };
+  const upstreams = config.upstreams.map((upstream) => new Upstream(upstream));
+  const manifests = config.roots.map(({ path: root, index }) => ({
+    ...{ root, index, files: new Map(), directories: new Set<string>(), skipped: [], bytes: 0 },
+  }));
+  const table = buildTable(config, upstreams, manifests);
+  const entry = table.host(host);
+  const plan = table.match(host, path);
+  if (entry === undefined || plan === undefined) return explanation;
+  const resolved = config.hosts.find((candidate) => namesOf(candidate).includes(entry.name))!;
+  explanation.host = { name: entry.name, source: resolved.source, otherHosts: table.size - 1 };
+  explanation.policies = describePolicies(plan, asked.secure);
+
+  const winner = resolved.routes.find((route) => route.source === plan.source);
+  if (winner !== undefined) {
+    const why = winner.pattern === path ? 'the pattern is exactly this path' : `matches ${path}, and no longer pattern does`;
+    explanation.route = { source: plan.source, pattern: plan.pattern, action: describeAction(config, winner.action), why };
+  } else if (resolved.redirectFrom.includes(entry.name)) {
+    const action = `redirect 308 to ${resolved.name}`;
+    explanation.route = { source: plan.source, pattern: '/*', action, why: 'the whole name is redirected' };
+  }
+  for (const route of resolved.routes) {
+    if (route === winner) continue;
+    const why = lostBecause(route.pattern, path, winner?.pattern);
+    explanation.others.push({
+      source: route.source,
+      pattern: route.pattern,
+      action: describeAction(config, route.action),
+      why,
+    });
+  }
+  if (winner?.action.kind === 'proxy' || winner?.action.kind === 'spa-upstream') {
+    const upstream = config.upstreams[winner.action.upstream]!;
+    const urls = upstream.replicas.map((replica) => replica.url);
+    explanation.replicas = { upstream: upstream.name, urls, balance: 'round-robin' };
+    explanation.requestToReplica = describeRequest(asked, raw, new Exchange(
+      fakeMessage(raw),
+      null as never,
+      fakeClient(asked.secure),
+      request,
+      plan,
+      asked.secure,
+    ));
+  }
+  return explanation;
+}
+
+function namesOf(host: ResolvedHost): string[] {
+  return [host.name, ...host.aliases, ...host.redirectFrom];
+}
+
+function lostBecause(pattern: string, path: string, winner: string | undefined): string {
+  switch (patternRelation(pattern, path)) {
+    case 'matches':
+      return `matches too, but ${winner} is more specific`;
+    case 'exact only':
+      return `stands for ${pattern} alone; ${pattern}/* would match`;
+    case 'other path': {
+      const prefix = pattern.replace(/\/\*$/, '');
+      if (path.startsWith(prefix)) return `matches whole segments: ${path} is not below ${prefix}/`;
+      return `${path} is not ${pattern.endsWith('/*') ? `below ${prefix}/` : pattern}`;
+    }
+  }
+}
+
+function describeAction(config: ResolvedConfig, action: ResolvedAction): string {
+  switch (action.kind) {
+    case 'proxy':
+      return `proxy to ${config.upstreams[action.upstream]!.name}`;
+    case 'spa-upstream':
+      return `spa from ${config.upstreams[action.upstream]!.name}`;
+    case 'spa':
+    case 'files':
+      return `${action.kind} from ${config.roots[action.root]!.path}`;
+    case 'redirect':
+      return `redirect ${action.status} to ${action.to || '/'}${action.keepRest ? '/*' : ''}`;
+    case 'respond':
+      return `respond ${action.status}`;
+  }
+}
+
+function describePolicies(plan: RoutePlan, secure: boolean): Explanation['policies'] {
+  const { response } = plan;
+  const set = secure ? response.setSecure : response.set;
+  const pairs: [string, string][] = [];
+  for (let i = 0; i < set.length; i += 2) pairs.push([set[i]!, set[i + 1]!]);
+  const { cache, compress } = response;
+  return {
+    responseSet: pairs,
+    responseDefaults: response.defaults.map(({ name, value }) => [name, value]),
+    responseRemoved: [...response.drop].filter((name) => !pairs.some(([set]) => set === name)),
+    cache: cache === null ? null : `${cache.control}${cache.override ? ' (override)' : ''}`,
+    compress: compress === null ? null : `${compress.encodings.join(', ')} from ${compress.minSize} bytes`,
+  };
+}
+
+/** The head as the forwarder would write it. */
+function describeRequest(
+  asked: ExplainedRequest,
+  raw: { url: string },
+  exchange: Exchange,
+): string[] {
+  const { action } = exchange.route;
+  const { request } = exchange;
+  const path = action instanceof ProxyAction ? action.rewrite(request.path) : request.path;
+  const hostHeader = action instanceof ProxyAction ? action.hostHeader : null;
+  const authority = hostHeader === null ? clientAuthority(request.host, request.port) : hostHeader || 'the replica';
+  const head = requestHead(exchange, { method: asked.method, path, query: request.query, authority, plain: false });
+  return head === 'LOOP' ? [`${raw.url} came back to this gateway`] : head.trimEnd().split('\r\n');
+}
+
+function fakeMessage(raw: { method: string; rawHeaders: string[] }): IncomingMessage {
+  const headers: Record<string, string> = {};
+  for (let i = 0; i < raw.rawHeaders.length; i += 2) headers[raw.rawHeaders[i]!.toLowerCase()] = raw.rawHeaders[i + 1]!;
+  return { method: raw.method, rawHeaders: raw.rawHeaders, headers, httpVersionMinor: 1 } as unknown as IncomingMessage;
+}
+
+function fakeClient(secure: boolean): ClientConnection {
+  return new ClientConnection({ remoteAddress: EXAMPLE_CLIENT } as never, secure, new TrustedProxies([]));
+}

@@ -1,0 +1,89 @@
+// Builds everything that one version of the config comes to: routes with compiled policies and actions, the
+// host table, the Fastify shell. Immutable once built; upstreams and caches are handed in, because they outlive
+// it.
+import { FailAction } from '../actions/fail.ts';
+import { HostRedirectAction } from '../actions/redirect.ts';
+import { StaticRoot } from '../actions/static.ts';
+import type { ResolvedConfig, ResolvedHost } from '../config/resolved.ts';
+import { type CompiledPolicies, compilePolicies } from '../policies/compile.ts';
+import type { Action, RoutePlan } from '../proxy/exchange.ts';
+import { PathTrie } from '../routing/path-trie.ts';
+import { type HostEntry, RouteTable } from '../routing/route-table.ts';
+import type { Manifest } from '../static/manifest.ts';
+import { Upstream } from '../upstream/upstream.ts';
+import { ActionBuilder } from './action-builder.ts';
+import { buildShell, PLAIN_SHELL, type Shell } from './app.ts';
+
+export interface Snapshot {
+  readonly table: RouteTable<RoutePlan>;
+  /** Answers for names that no host claims, and for refused requests. */
+  readonly unknownHost: RoutePlan;
+  readonly upstreams: readonly Upstream[];
+  readonly shell: Shell;
+}
+
+/** Policies of answers that belong to no host: the gateway's defaults. */
+const DEFAULT_POLICIES: CompiledPolicies = compilePolicies({
+  security: {},
+  headers: { requestSet: [], requestRemove: [], responseSet: [], responseRemove: ['x-powered-by', 'server'] },
+  cache: null,
+  compress: false,
+  timeouts: { response: null, idle: null },
+});
+
+/** Builds a snapshot; `manifests` are the folders of `config.roots`, in the same order. */
+export async function buildSnapshot(config: ResolvedConfig, manifests: readonly Manifest[]): Promise<Snapshot> {
+  const upstreams = config.upstreams.map((upstream) => new Upstream(upstream));
+  const table = buildTable(config, upstreams, manifests);
+  const unknownHost = plan(DEFAULT_POLICIES, { source: 'unknown host', pattern: '/*' }, new FailAction('HOST_UNKNOWN'));
+  return { table, unknownHost, upstreams, shell: await buildShell() };
+}
+
+/** The host table alone: what `explain` needs. */
+export function buildTable(
+  config: ResolvedConfig,
+  upstreams: readonly Upstream[],
+  manifests: readonly Manifest[],
+): RouteTable<RoutePlan> {
+  const policies = config.policies.map(compilePolicies);
+  const actions = new ActionBuilder(upstreams, manifests.map((manifest) => new StaticRoot(manifest)));
+  const table = new RouteTable<RoutePlan>();
+  for (const host of config.hosts) {
+    const entry = buildHost(host, policies, actions);
+    for (const name of [host.name, ...host.aliases]) table.add({ ...entry, name });
+    for (const name of host.redirectFrom) table.add(redirectEntry(name, host, policies[host.policies]!));
+  }
+  return table;
+}
+
+function buildHost(
+  host: ResolvedHost,
+  policies: readonly CompiledPolicies[],
+  actions: ActionBuilder,
+): HostEntry<RoutePlan> {
+  const routes = new PathTrie<RoutePlan>();
+  for (const route of host.routes) {
+    const action = actions.build(route.action, route.pattern);
+    routes.add(route.pattern, plan(policies[route.policies]!, route, action));
+  }
+  const nothing = { source: host.source, pattern: '/*' };
+  const fallback = plan(policies[host.policies]!, nothing, new FailAction('NOT_FOUND'));
+  return { name: host.name, routes, fallback };
+}
+
+function redirectEntry(name: string, host: ResolvedHost, policies: CompiledPolicies): HostEntry<RoutePlan> {
+  const where = { source: `${host.source}.redirectFrom`, pattern: '/*' };
+  return { name, routes: new PathTrie(), fallback: plan(policies, where, new HostRedirectAction(host.name)) };
+}
+
+function plan(policies: CompiledPolicies, route: { source: string; pattern: string }, action: Action): RoutePlan {
+  return {
+    source: route.source,
+    pattern: route.pattern,
+    action,
+    request: policies.request,
+    response: policies.response,
+    shellPath: PLAIN_SHELL,
+    timeouts: policies.timeouts,
+  };
+}

@@ -1,0 +1,36 @@
+// What is known of a client connection, worked out once when it is accepted: who the peer is, whether its word
+// on forwarded fields is taken, and the lines that tell replicas about it.
+import type { IncomingHttpHeaders } from 'node:http';
+import type { Socket } from 'node:net';
+import { type ForwardedFacts, forwardedNode, readForwarded, type TrustedProxies, unmapped } from './client-address.ts';
+
+export class ClientConnection {
+  /** Address of the peer, IPv4-mapped IPv6 unwrapped; '' if the socket was gone before it could be read. */
+  readonly address: string;
+  /** The peer is one of `trustedProxies`: its forwarded fields are believed. */
+  readonly trusted: boolean;
+  /** TLS ended here. */
+  readonly secure: boolean;
+  /** `x-forwarded-for`, `x-real-ip` and `x-forwarded-proto` lines for an untrusted peer, with their CRLF. */
+  readonly forwardedLines: string;
+  /** `for=…;proto=…;host=` for `Forwarded`, likewise. */
+  readonly forwardedElement: string;
+  readonly #proxies: TrustedProxies;
+
+  constructor(socket: Socket, secure: boolean, proxies: TrustedProxies) {
+    // Undefined when the peer was gone before we looked.
+    this.address = unmapped(socket.remoteAddress ?? '');
+    this.trusted = proxies.has(this.address);
+    this.secure = secure;
+    this.#proxies = proxies;
+    const proto = secure ? 'https' : 'http';
+    const known = this.address === '' ? '' : `x-forwarded-for: ${this.address}\r\nx-real-ip: ${this.address}\r\n`;
+    this.forwardedLines = `${known}x-forwarded-proto: ${proto}\r\n`;
+    this.forwardedElement = `for=${forwardedNode(this.address)};proto=${proto};host=`;
+  }
+
+  /** What a trusted peer says of the client behind it. */
+  forwarded(headers: IncomingHttpHeaders): ForwardedFacts {
+    return readForwarded(headers, this.address, (address) => this.#proxies.has(address));
+  }
+}

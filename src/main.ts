@@ -1,0 +1,93 @@
+#!/usr/bin/env node
+// The command line: which command, which options, which exit code. What the commands do is in `commands/`.
+import { parseArgs } from 'node:util';
+import { check } from './commands/check.ts';
+import { explain } from './commands/explain.ts';
+import { start } from './commands/start.ts';
+
+const USAGE = `Parvis, an edge gateway.
+
+  node src/main.ts start   [--config F] [--local] [--http-port N] [--workers N]   serve
+  node src/main.ts check   [--config F]                                           validate the config
+  node src/main.ts explain URL [--config F] [--method M] [--header 'K: V'] [--json]
+                                                                                  which route answers, and why
+
+  --config F      the config file (default: routes.config.ts)
+  --local         on 127.0.0.1:8080 for *.localhost names, with stand-ins for upstreams that do not answer
+  --http-port N   listen on this port instead of the one in the config; 0 takes a free one
+  --workers N     worker threads instead of what the config says
+`;
+
+const OPTIONS = {
+  config: { type: 'string', default: 'routes.config.ts' },
+  local: { type: 'boolean', default: false },
+  'http-port': { type: 'string' },
+  workers: { type: 'string' },
+  method: { type: 'string', default: 'GET' },
+  header: { type: 'string', multiple: true, default: [] as string[] },
+  json: { type: 'boolean', default: false },
+  help: { type: 'boolean', short: 'h', default: false },
+} as const;
+
+/** Options that a command takes besides --config and --help. */
+const COMMANDS: Record<string, readonly string[]> = {
+  start: ['local', 'http-port', 'workers'],
+  check: [],
+  explain: ['method', 'header', 'json'],
+};
+
+/** Wrong words on the command line. */
+class UsageError extends Error {}
+
+async function run(): Promise<number> {
+  const { values, positionals, tokens } = parseArgs({
+    args: process.argv.slice(2),
+    options: OPTIONS,
+    allowPositionals: true,
+    tokens: true,
+  });
+  const [command, ...operands] = positionals;
+  if (values.help || command === 'help') {
+    process.stdout.write(USAGE);
+    return 0;
+  }
+  const takes = command === undefined ? undefined : COMMANDS[command];
+  if (takes === undefined) {
+    throw new UsageError(command === undefined ? 'no command' : `no command named "${command}"`);
+  }
+  for (const token of tokens) {
+    if (token.kind === 'option' && token.name !== 'config' && !takes.includes(token.name)) {
+      throw new UsageError(`${command} takes no ${token.rawName}`);
+    }
+  }
+  if (operands.length !== (command === 'explain' ? 1 : 0)) {
+    throw new UsageError(command === 'explain' ? 'explain takes one URL' : `${command} takes no "${operands[0]}"`);
+  }
+  switch (command) {
+    case 'check':
+      return check(values.config);
+    case 'explain':
+      return explain(values.config, operands[0]!, values);
+    default: {
+      const httpPort = numberOption('--http-port', values['http-port'], 0, 65535);
+      const workers = numberOption('--workers', values.workers, 1, 256);
+      return start({ config: values.config, local: values.local, httpPort, workers });
+    }
+  }
+}
+
+function numberOption(name: string, text: string | undefined, least: number, most: number): number | undefined {
+  if (text === undefined) return undefined;
+  const value = /^\d{1,6}$/.test(text) ? Number(text) : Number.NaN;
+  if (!(value >= least && value <= most)) throw new UsageError(`${name} takes a number from ${least} to ${most}`);
+  return value;
+}
+
+try {
+  process.exitCode = await run();
+} catch (error) {
+  const usage = error instanceof UsageError || (error as NodeJS.ErrnoException).code?.startsWith('ERR_PARSE_ARGS');
+  if (!usage) throw error;
+  process.stderr.write(`${(error as Error).message}\n\n${USAGE}`);
+  process.exitCode = 2;
+}

@@ -1,0 +1,72 @@
+// One request with its response, and what the snapshot has decided about it. Every layer above the wire gets
+// this object and nothing else; it is made by the gateway once the gate and the route table have spoken.
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { ClientConnection } from '../listener/client-connection.ts';
+import type { CanonicalRequest } from '../routing/canonical.ts';
+import type { RequestPlan, ResponsePlan } from './plans.ts';
+
+/** How a route ends. */
+export interface Action {
+  /** Answers the exchange. Must not throw; a failure becomes an error reply. */
+  run(exchange: Exchange): void;
+}
+
+/** A route, compiled. Immutable and shared by all exchanges of a snapshot. */
+export interface RoutePlan {
+  /** Key path in the config, for logs and `explain`. */
+  readonly source: string;
+  /** Pattern as written. */
+  readonly pattern: string;
+  readonly action: Action;
+  readonly request: RequestPlan;
+  readonly response: ResponsePlan;
+  /** Path of the Fastify route that runs the policies of this route. */
+  readonly shellPath: string;
+  /** Milliseconds; null leaves the upstream's own. */
+  readonly timeouts: { readonly response: number | null; readonly idle: number | null };
+}
+
+export class Exchange {
+  readonly req: IncomingMessage;
+  readonly res: ServerResponse;
+  readonly client: ClientConnection;
+  readonly request: CanonicalRequest;
+  readonly route: RoutePlan;
+  /** The client speaks TLS, to us or to a trusted proxy that says so. */
+  readonly secure: boolean;
+  /** The client waits for `100 Continue` and has sent nothing of the body yet. */
+  awaitsContinue: boolean;
+
+  constructor(
+    req: IncomingMessage,
+    res: ServerResponse,
+    client: ClientConnection,
+    request: CanonicalRequest,
+    route: RoutePlan,
+    secure: boolean,
+  ) {
+    this.req = req;
+    this.res = res;
+    this.client = client;
+    this.request = request;
+    this.route = route;
+    this.secure = secure;
+    this.awaitsContinue = request.expectsContinue;
+  }
+
+  get method(): string {
+    return this.req.method as string;
+  }
+
+  /** Tells a client that asked for it to send the body (RFC 9110 section 10.1.1). */
+  sendContinue(): void {
+    if (!this.awaitsContinue) return;
+    this.awaitsContinue = false;
+    this.res.writeContinue();
+  }
+
+  /** True where the body of the request goes on to a replica. A GET's is read and thrown away. */
+  get forwardsBody(): boolean {
+    return this.request.body !== 'none' && this.method !== 'GET' && this.method !== 'HEAD';
+  }
+}

@@ -1,0 +1,18 @@
+// X-Forwarded-*, X-Real-IP and Forwarded for exchanges that came through a trusted proxy.
+import { forwardedNode } from '../listener/client-address.ts';
+import type { Exchange } from './exchange.ts';
+
+/** The forwarded lines for a replica, each with its CRLF. */
+export function forwardedByTrusted(exchange: Exchange, host: string): string {
+  const { client, req, secure, request } = exchange;
+  const facts = client.forwarded(req.headers);
+  const proto = secure ? 'https' : 'http';
+  const seenHost = facts.host ?? host;
+  const port = facts.port ?? (request.port !== '' ? request.port : secure ? '443' : '80');
+  const hops = facts.chain.length === 0 ? client.address : `${facts.chain.join(', ')}, ${client.address}`;
+  return (
+    `x-forwarded-for: ${hops}\r\nx-real-ip: ${facts.client}\r\nx-forwarded-proto: ${proto}\r\n` +
+    `x-forwarded-host: ${seenHost}\r\nx-forwarded-port: ${port}\r\n` +
+    `forwarded: for=${forwardedNode(facts.client)};proto=${proto};host="${seenHost}"\r\n`
+  );
+}

@@ -1,0 +1,70 @@
+// Streams the body of a request to the replica, with back-pressure, its trailers behind it.
+import type { IncomingMessage } from 'node:http';
+import type { Connection } from '../wire/connection.ts';
+import type { Exchange } from './exchange.ts';
+import { passableTrailers } from './headers.ts';
+
+type WithBody = IncomingMessage & { forwardedBody?: RequestBody };
+
+export class RequestBody {
+  /** A byte was read: the body cannot be sent a second time. */
+  touched = false;
+  readonly #exchange: Exchange;
+  readonly #framed: boolean;
+  #connection: Connection | null = null;
+
+  constructor(exchange: Exchange) {
+    this.#exchange = exchange;
+    this.#framed = exchange.request.body === 'chunked';
+  }
+
+  /** Begins, once the connection stands. */
+  streamTo(connection: Connection): void {
+    this.#connection = connection;
+    const req = this.#exchange.req as WithBody;
+    this.#exchange.sendContinue();
+    if (req.forwardedBody === undefined) {
+      req.forwardedBody = this;
+      req.on('data', onData);
+      req.on('end', onEnd);
+    }
+    req.resume();
+  }
+
+  /** The replica takes more. */
+  resume(): void {
+    if (this.#connection !== null) this.#exchange.req.resume();
+  }
+
+  /** Nothing goes to the replica any more. What the client still sends is for the writer to drain. */
+  stop(): void {
+    this.#connection = null;
+  }
+
+  onData(chunk: Buffer): void {
+    const connection = this.#connection;
+    if (connection === null) return;
+    this.touched = true;
+    if (!connection.write(chunk, this.#framed)) this.#exchange.req.pause();
+  }
+
+  onEnd(): void {
+    const connection = this.#connection;
+    if (connection === null) return;
+    this.touched = true;
+    let trailers = '';
+    if (this.#framed) {
+      const fields = passableTrailers(this.#exchange.req.rawTrailers);
+      for (let i = 0; i < fields.length; i += 2) trailers += `${fields[i]}: ${fields[i + 1]}\r\n`;
+    }
+    connection.end(this.#framed, trailers);
+  }
+}
+
+function onData(this: WithBody, chunk: Buffer): void {
+  this.forwardedBody?.onData(chunk);
+}
+
+function onEnd(this: WithBody): void {
+  this.forwardedBody?.onEnd();
+}
