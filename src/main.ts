@@ -61,7 +61,9 @@ async function run(): Promise<number> {
     }
   }
   if (operands.length !== (command === 'explain' ? 1 : 0)) {
-    throw new UsageError(command === 'explain' ? 'explain takes one URL' : `${command} takes no "${operands[0]}"`);
+    throw new UsageError(
+      command === 'explain' ? 'explain takes one URL' : `${command} takes no "${operands[0]}"`,
+    );
   }
   switch (command) {
     case 'check':
@@ -76,17 +78,24 @@ async function run(): Promise<number> {
   }
 }
 
-function numberOption(name: string, text: string | undefined, least: number, most: number): number | undefined {
+function numberOption(
+  name: string,
+  text: string | undefined,
+  least: number,
+  most: number,
+): number | undefined {
   if (text === undefined) return undefined;
   const value = /^\d{1,6}$/.test(text) ? Number(text) : Number.NaN;
-  if (!(value >= least && value <= most)) throw new UsageError(`${name} takes a number from ${least} to ${most}`);
+  if (!(value >= least && value <= most))
+    throw new UsageError(`${name} takes a number from ${least} to ${most}`);
   return value;
 }
 
 try {
   process.exitCode = await run();
 } catch (error) {
-  const usage = error instanceof UsageError || (error as NodeJS.ErrnoException).code?.startsWith('ERR_PARSE_ARGS');
+  const usage =
+    error instanceof UsageError || (error as NodeJS.ErrnoException).code?.startsWith('ERR_PARSE_ARGS');
   if (!usage) throw error;
   process.stderr.write(`${(error as Error).message}\n\n${USAGE}`);
   process.exitCode = 2;

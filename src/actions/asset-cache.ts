@@ -2,11 +2,11 @@
 // under a name with a content hash. Only what is the same for everybody is kept (RFC 9111 sections 3 and 3.5).
 import { LRUCache } from 'lru-cache';
 import { Field, fieldOf } from '../routing/field-names.ts';
-import { etagOf } from '../static/file-content.ts';
 import { isCompressible } from '../static/content-types.ts';
 import type { Encoding } from '../static/encodings.ts';
-import { compressAll } from '../static/variants.ts';
+import { etagOf } from '../static/file-content.ts';
 import { parseHttpDate } from '../static/http-date.ts';
+import { compressAll } from '../static/variants.ts';
 import type { Upstream } from '../upstream/upstream.ts';
 import type { ResponseHead } from '../wire/response-head.ts';
 import { Representation } from './representation.ts';
@@ -61,8 +61,14 @@ export class AssetCache {
     if (source.compressible) {
       void compressAll(bytes).then((variants) => {
         if (this.#entries.peek(where) !== entry) return;
-        const size = Object.values(variants).reduce((sum, variant) => sum + (variant?.bytes.length ?? 0), entry.bytes);
-        this.#entries.set(where, { representation: new Representation({ ...source, variants }), bytes: size });
+        const size = Object.values(variants).reduce(
+          (sum, variant) => sum + (variant?.bytes.length ?? 0),
+          entry.bytes,
+        );
+        this.#entries.set(where, {
+          representation: new Representation({ ...source, variants }),
+          bytes: size,
+        });
       });
     }
     return representation;

@@ -1,7 +1,8 @@
 // The `proxy` action: forwards to an upstream under the path the route asks for.
-import { ResponseWriter } from '../proxy/response-writer.ts';
+
 import type { Action, Exchange } from '../proxy/exchange.ts';
 import { forward } from '../proxy/forward.ts';
+import { ResponseWriter } from '../proxy/response-writer.ts';
 import type { Upstream } from '../upstream/upstream.ts';
 
 export interface ProxyOptions {
@@ -30,7 +31,11 @@ export class ProxyAction implements Action {
     const { upstream } = this;
     const { hostHeader } = this.#options;
     const { query } = exchange.request;
-    forward(exchange, { upstream, path: this.rewrite(exchange.request.path), query, hostHeader, plain: false }, writer);
+    forward(
+      exchange,
+      { upstream, path: this.rewrite(exchange.request.path), query, hostHeader, plain: false },
+      writer,
+    );
   }
 
   /** See `ProxyOptions`. */

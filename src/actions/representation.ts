@@ -3,8 +3,8 @@
 import type { Exchange } from '../proxy/exchange.ts';
 import type { ResponsePlan } from '../proxy/plans.ts';
 import type { ResponseWriter } from '../proxy/response-writer.ts';
-import { type ConditionalFields, evaluate } from '../static/conditions.ts';
 import { CACHE_CONTROL } from '../static/cache-rules.ts';
+import { type ConditionalFields, evaluate } from '../static/conditions.ts';
 import { chooseEncoding, type Encoding } from '../static/encodings.ts';
 
 /** One coding of a representation. */
@@ -27,7 +27,9 @@ export interface RepresentationSource {
   readonly lastModifiedDate: string | null;
   readonly compressible: boolean;
   readonly bytes: Uint8Array;
-  readonly variants: { readonly [K in Encoding]: { readonly bytes: Uint8Array; readonly etag: string } | null };
+  readonly variants: {
+    readonly [K in Encoding]: { readonly bytes: Uint8Array; readonly etag: string } | null;
+  };
   /** Further fields, names and values alternating. */
   readonly extra?: readonly string[];
 }
@@ -67,7 +69,11 @@ export class Representation {
     const { compress } = exchange.route.response;
     let coded = this.#identity;
     if (compress !== null && headers.range === undefined) {
-      const chosen = chooseEncoding(headers['accept-encoding'] as string | undefined, this.#coded, compress.encodings);
+      const chosen = chooseEncoding(
+        headers['accept-encoding'] as string | undefined,
+        this.#coded,
+        compress.encodings,
+      );
       if (chosen !== null && chosen !== 'identity') coded = this.#coded[chosen]!;
     }
     const { lastModified } = this.#source;
@@ -129,7 +135,9 @@ export class Representation {
 
   /** `cache` takes the place of "revalidate", the class of files without a rule of their own. */
   #cacheControl(plan: ResponsePlan): string {
-    return plan.cache !== null && this.#source.cacheControl === CACHE_CONTROL.revalidate ? plan.cache.control : this.#source.cacheControl;
+    return plan.cache !== null && this.#source.cacheControl === CACHE_CONTROL.revalidate
+      ? plan.cache.control
+      : this.#source.cacheControl;
   }
 
   #fields(exchange: Exchange, coded: Coded): string[] {

@@ -31,7 +31,8 @@ export class SpaUpstreamAction implements Action {
   run(exchange: Exchange): void {
     const writer = new ResponseWriter(exchange);
     const { method } = exchange;
-    if (method !== 'GET' && method !== 'HEAD') return writer.fail('METHOD_NOT_ALLOWED', ['allow', 'GET, HEAD']);
+    if (method !== 'GET' && method !== 'HEAD')
+      return writer.fail('METHOD_NOT_ALLOWED', ['allow', 'GET, HEAD']);
     const { sourceMaps, cache } = this.#options;
     const { path, query } = exchange.request;
     if (isHiddenPath(path, { sourceMaps })) return writer.fail('NOT_FOUND');
@@ -102,7 +103,13 @@ class SpaAnswer implements AnswerSink {
     const { head, bytes: held } = this.#collector;
     this.#collector = null;
     const cacheControl = CACHE_CONTROL.immutable;
-    this.#writer.head({ status: 200, fields: head.fields, length: head.length, bodiless: false, cacheControl });
+    this.#writer.head({
+      status: 200,
+      fields: head.fields,
+      length: head.length,
+      bodiless: false,
+      cacheControl,
+    });
     this.#writer.body(held, 0, held.length, false);
   }
 

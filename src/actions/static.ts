@@ -43,7 +43,8 @@ export class StaticAction implements Action {
   constructor(root: StaticRoot, options: StaticOptions) {
     this.#root = root;
     const { manifest } = root;
-    if (options.fallback && manifest.index !== false) this.#fallback = manifest.files.get(`/${manifest.index}`);
+    if (options.fallback && manifest.index !== false)
+      this.#fallback = manifest.files.get(`/${manifest.index}`);
     this.#exact = !options.pattern.endsWith('/*');
     this.#prefix = this.#exact ? 0 : options.pattern.length - 2;
   }
@@ -51,7 +52,8 @@ export class StaticAction implements Action {
   run(exchange: Exchange): void {
     const writer = new ResponseWriter(exchange);
     const { method } = exchange;
-    if (method !== 'GET' && method !== 'HEAD') return writer.fail('METHOD_NOT_ALLOWED', ['allow', 'GET, HEAD']);
+    if (method !== 'GET' && method !== 'HEAD')
+      return writer.fail('METHOD_NOT_ALLOWED', ['allow', 'GET, HEAD']);
     const file = this.#find(exchange, writer);
     if (file === undefined) return;
     const representation = this.#root.representation(file);

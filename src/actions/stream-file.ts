@@ -1,5 +1,7 @@
 // Answers from a file that is too large for memory: the same conditions and ranges as in memory, the bytes
 // streamed from a file that still is the one the manifest describes.
+
+import { processLog } from '../observe/process-log.ts';
 import type { BodySource } from '../proxy/answer.ts';
 import type { Exchange } from '../proxy/exchange.ts';
 import type { ResponseWriter } from '../proxy/response-writer.ts';
@@ -7,7 +9,6 @@ import { CACHE_CONTROL } from '../static/cache-rules.ts';
 import { type ConditionalFields, evaluate } from '../static/conditions.ts';
 import { DiskReader, type DiskSink } from '../static/disk-reader.ts';
 import type { StaticFile } from '../static/manifest.ts';
-import { processLog } from '../observe/process-log.ts';
 
 /** Streams `file`, or the part of it that was asked for. */
 export function streamFile(exchange: Exchange, writer: ResponseWriter, file: StaticFile): void {

@@ -2,8 +2,8 @@
 // serve traffic; nothing here decides.
 import { loadConfig } from '../config/load.ts';
 import { explainRequest } from '../gateway/explain.ts';
-import { formatExplanation } from './explanation-text.ts';
 import { printProblems } from './check.ts';
+import { formatExplanation } from './explanation-text.ts';
 
 export interface ExplainOptions {
   readonly method: string;
@@ -32,7 +32,11 @@ export async function explain(file: string, url: string, options: ExplainOptions
     process.stderr.write(`${JSON.stringify(url)} is not a URL. Try: explain 'https://example.com/path'\n`);
     return 2;
   }
-  const explanation = explainRequest(loaded.config, { ...parts, method: options.method.toUpperCase(), headers });
+  const explanation = explainRequest(loaded.config, {
+    ...parts,
+    method: options.method.toUpperCase(),
+    headers,
+  });
   const text = options.json ? `${JSON.stringify(explanation, null, 2)}\n` : formatExplanation(explanation);
   process.stdout.write(text);
   return explanation.route === null ? 1 : 0;

@@ -24,7 +24,8 @@ export function formatExplanation(explanation: Explanation): string {
     const width = Math.max(...others.map(({ pattern }) => pattern.length));
     for (const other of others) lines.push(`  ${other.pattern.padEnd(width)}  ${other.action}: ${other.why}`);
   }
-  if (requestToReplica !== null) lines.push('', 'sent to the replica', ...requestToReplica.map((line) => `  ${line}`));
+  if (requestToReplica !== null)
+    lines.push('', 'sent to the replica', ...requestToReplica.map((line) => `  ${line}`));
   if (policies !== null) {
     lines.push('', 'response headers');
     for (const [field, value] of policies.responseSet) lines.push(`  ${field}: ${value}`);

@@ -3,7 +3,11 @@ import type { ResolvedAction, ResolvedConfig } from '../config/resolved.ts';
 import type { StandIn } from '../supervisor/local.ts';
 
 /** One line per route, aligned. */
-export function localTable(config: ResolvedConfig, standIns: ReadonlyMap<string, StandIn>, port: number): string {
+export function localTable(
+  config: ResolvedConfig,
+  standIns: ReadonlyMap<string, StandIn>,
+  port: number,
+): string {
   const rows: [url: string, answer: string][] = [];
   for (const host of config.hosts) {
     for (const route of host.routes) {

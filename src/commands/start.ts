@@ -5,8 +5,8 @@ import type { ResolvedConfig } from '../config/resolved.ts';
 import { processLog } from '../observe/process-log.ts';
 import { type LocalStack, prepareLocal } from '../supervisor/local.ts';
 import { Supervisor } from '../supervisor/supervisor.ts';
-import { localTable } from './local-table.ts';
 import { printProblems } from './check.ts';
+import { localTable } from './local-table.ts';
 
 /** Milliseconds for what is under way when a signal comes; the rest is cut. */
 const DRAIN = 30_000;

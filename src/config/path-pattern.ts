@@ -20,6 +20,7 @@ export function patternProblem(pattern: string): string | undefined {
 
 /** What is wrong with a plain absolute path, or undefined. */
 export function pathProblem(path: string, ending = ''): string | undefined {
+  if (PLAIN_PATTERN.test(path) && !path.includes('*')) return undefined;
   if (path === '') return 'is empty; a path starts with "/"';
   if (!path.startsWith('/')) return 'must start with "/"';
   if (/[?#]/.test(path)) return 'must not hold "?" or "#"; routes are chosen by path alone';
@@ -42,7 +43,17 @@ function segmentProblem(segment: string): string | undefined {
   if (/%(?:2f|5c|[01][0-9a-f]|7f)/i.test(segment) || /[\\\x00-\x1f\x7f]/.test(segment)) {
     return 'holds a slash, backslash or control character, which no request path may hold';
   }
-  return undefined;
+  return isUtf8(segment) ? undefined : 'has escapes that are not UTF-8, which no request path may hold';
+}
+
+function isUtf8(segment: string): boolean {
+  if (!segment.includes('%')) return true;
+  try {
+    decodeURIComponent(segment);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** Unreserved characters plain, everything else that needs it encoded, in capitals (RFC 3986 section 6.2.2). */

@@ -1,8 +1,7 @@
 // Is a value plain data: objects, lists, text, numbers, true, false, null? Anything else would be lost or changed
 // on its way from the thread that evaluates the file. Knows nothing of the contract.
 
-import type { PathSegment } from './problem.ts';
-import type { Finding } from './schema-parts.ts';
+import type { Finding, PathSegment } from './problem.ts';
 
 /** Keys that reach an object's prototype in careless code. No field, host or route is called like that. */
 const REFUSED_KEYS = new Set(['__proto__', 'constructor', 'prototype']);
@@ -34,7 +33,7 @@ export function plainFindings(value: unknown): Finding[] {
       }
       return;
     }
-    for (const key in item) {
+    for (const key of Object.keys(item)) {
       path.push(key);
       if (REFUSED_KEYS.has(key)) found.push({ path: [...path], message: `"${key}" cannot be a name here` });
       else visit((item as Record<string, unknown>)[key]);

@@ -1,5 +1,5 @@
 // Puts problems in the order of the file, so that a reader fixes them from top to bottom.
-import type { Finding } from './schema-parts.ts';
+import type { Finding } from './problem.ts';
 
 /** Sorted by where their paths stand in `config`; a missing field stands behind the fields that are there. */
 export function inFileOrder(config: unknown, findings: readonly Finding[]): Finding[] {

@@ -9,6 +9,12 @@ export interface Problem {
 
 export type PathSegment = string | number;
 
+/** A problem before its path is written out. */
+export interface Finding {
+  path: PathSegment[];
+  message: string;
+}
+
 const IDENTIFIER = /^[A-Za-z_$][\w$]*$/;
 const MOST_NAMES = 12;
 const LONGEST_VALUE = 60;

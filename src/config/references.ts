@@ -3,9 +3,8 @@
 import type { Disk } from './disk.ts';
 import { hostNameProblem } from './names.ts';
 import { pathProblem } from './path-pattern.ts';
-import { keyPath, knownNames, type PathSegment } from './problem.ts';
+import { type Finding, keyPath, knownNames, type PathSegment } from './problem.ts';
 import { redirectTargetProblem } from './redirect-target.ts';
-import type { Finding } from './schema-parts.ts';
 
 type Fields = Record<string, unknown>;
 type PathBelow = (...rest: PathSegment[]) => PathSegment[];

@@ -4,7 +4,7 @@ import type { ActionConfig, GatewayConfig, HostConfig, UpstreamConfig } from './
 import { Disk } from './disk.ts';
 import { parseListen, parseReplica } from './names.ts';
 import { plainFindings } from './plain.ts';
-import { keyPath, type Problem } from './problem.ts';
+import { type Finding, keyPath, type Problem } from './problem.ts';
 import { inFileOrder } from './problem-order.ts';
 import { checkReferences } from './references.ts';
 import { PolicySets } from './resolve-policies.ts';
@@ -18,7 +18,6 @@ import type {
   ResolvedUpstream,
 } from './resolved.ts';
 import { shapeFindings } from './schema.ts';
-import type { Finding } from './schema-parts.ts';
 import { parseTimeout } from './units.ts';
 
 /** `config` is undefined exactly when there are problems. */

@@ -1,9 +1,8 @@
 // The schema of a route: exactly one action and, beside it, policies.
-import * as z from 'zod';
 import { headerNameProblem, headerValueProblem } from './header-rules.ts';
 import { hostHeaderProblem } from './names.ts';
 import { pathProblem, patternProblem } from './path-pattern.ts';
-import { nearest } from './problem.ts';
+import { type Finding, nearest } from './problem.ts';
 import { redirectTargetProblem } from './redirect-target.ts';
 import { either, fields, findings, flag, list, named, only, text, whole } from './schema-parts.ts';
 import { policies } from './schema-policies.ts';
@@ -139,14 +138,14 @@ function actionProblem(value: Record<string, unknown>): string | undefined {
 export const passedRoutes = new Set<string>();
 const MOST_PASSED = 10_000;
 
-/** A route, as zod sees it. */
-export const routeByContent = z.unknown().superRefine((value, context) => {
+/** Everything that is wrong with one route. */
+export function routeFindings(value: unknown): Finding[] {
   const content = JSON.stringify(value) ?? '';
-  if (passedRoutes.has(content)) return;
+  if (passedRoutes.has(content)) return [];
   const found = findings(route, value);
   if (found.length === 0 && passedRoutes.size < MOST_PASSED) passedRoutes.add(content);
-  for (const { path, message } of found) context.addIssue({ code: 'custom', path, message });
-});
+  return found;
+}
 
 function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -2,9 +2,9 @@
 // field (names of upstreams, conflicts between hosts, folders) is checked in `references.ts`.
 import { hostNameProblem, networkProblem, parseListen, parseReplica, privateNameProblem } from './names.ts';
 import { patternProblem } from './path-pattern.ts';
+import type { Finding } from './problem.ts';
 import {
   either,
-  type Finding,
   fields,
   findings,
   flag,
@@ -17,7 +17,7 @@ import {
   word,
 } from './schema-parts.ts';
 import { policies, timeout, timeouts } from './schema-policies.ts';
-import { passedRoutes, routeByContent } from './schema-routes.ts';
+import { passedRoutes, routeFindings } from './schema-routes.ts';
 
 /** Everything that is wrong with `config` (plain data) field by field. */
 export function shapeFindings(config: unknown): Finding[] {
@@ -78,7 +78,7 @@ const host = fields('an object with routes', {
     text('a host name', (name) => hostNameProblem(name, true)),
   ).optional(),
   policies: fields('an object with policies', policies).optional(),
-  routes: named('path patterns with their routes', routeByContent, { least: 1, key: patternProblem }),
+  routes: named('path patterns with their routes', routeFindings, { least: 1, key: patternProblem }),
   https: later('TLS'),
 });
 

@@ -1,7 +1,7 @@
 // The Fastify shell: runs the policies and plugins of a route around its action. It never listens and never
 // chooses a route; the route table has done that. One Fastify route stands for each distinct set of policies
 // that run here, at an internal path, and every exchange enters through `app.routing`.
-import { METHODS, type IncomingMessage, type ServerResponse } from 'node:http';
+import { type IncomingMessage, METHODS, type ServerResponse } from 'node:http';
 import fastify, { type FastifyInstance } from 'fastify';
 import { processLog } from '../observe/process-log.ts';
 import type { Exchange } from '../proxy/exchange.ts';
@@ -24,7 +24,8 @@ export async function buildShell(): Promise<Shell> {
     return503OnClosing: false,
   });
   // Bodies stay untouched streams whatever the method.
-  for (const method of METHODS) app.addHttpMethod(method, { hasBody: false, overrideExisting: true } as never);
+  for (const method of METHODS)
+    app.addHttpMethod(method, { hasBody: false, overrideExisting: true } as never);
   app.addHook('onRequest', (request, _reply, done) => {
     const raw = request.raw as ShellRequest;
     raw.url = raw.originalUrl;
@@ -61,6 +62,7 @@ function failExchange(exchange: Exchange, error: unknown): void {
     route: exchange.route.source,
     detail: error instanceof Error ? (error.stack ?? error.message) : String(error),
   });
-  const writer = (exchange.res as ServerResponse & { writer?: ResponseWriter }).writer ?? new ResponseWriter(exchange);
+  const writer =
+    (exchange.res as ServerResponse & { writer?: ResponseWriter }).writer ?? new ResponseWriter(exchange);
   writer.fail('INTERNAL');
 }

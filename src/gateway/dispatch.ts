@@ -1,16 +1,23 @@
 // From a parsed request to its route: the gate, the route table, then the Fastify shell. The first function of
 // ours that runs for each request.
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { FailAction } from '../actions/fail.ts';
 import type { ErrorCode } from '../errors.ts';
 import type { ClientConnection } from '../listener/client-connection.ts';
 import { Exchange, type RoutePlan } from '../proxy/exchange.ts';
-import { FailAction } from '../actions/fail.ts';
 import { type CanonicalRequest, canonicalize, type RawRequest } from '../routing/canonical.ts';
 import type { ShellRequest } from './app.ts';
 import type { Snapshot } from './snapshot.ts';
 
 /** What stands for the parts of a request that was refused before they were known. */
-const NOWHERE: CanonicalRequest = { host: '', port: '', path: '/', query: '', body: 'none', expectsContinue: false };
+const NOWHERE: CanonicalRequest = {
+  host: '',
+  port: '',
+  path: '/',
+  query: '',
+  body: 'none',
+  expectsContinue: false,
+};
 
 /** Handles every request of a listener with the snapshot that `current` names at that moment. */
 export class Dispatcher {
@@ -35,7 +42,13 @@ export class Dispatcher {
   }
 
   /** RFC 9112 section 9.6: after a request that cannot be trusted, nothing more is read from its connection. */
-  #refuse(snapshot: Snapshot, req: IncomingMessage, res: ServerResponse, client: ClientConnection, code: ErrorCode): void {
+  #refuse(
+    snapshot: Snapshot,
+    req: IncomingMessage,
+    res: ServerResponse,
+    client: ClientConnection,
+    code: ErrorCode,
+  ): void {
     let action = this.#refusals.get(code);
     if (action === undefined) this.#refusals.set(code, (action = new FailAction(code)));
     res.shouldKeepAlive = false;

@@ -1,11 +1,11 @@
 // Why a request goes where it goes: runs it through the gate and the table that serve traffic and reports what
 // they did, with the heads that a replica and the client would see. Sends nothing.
 import type { IncomingMessage } from 'node:http';
+import { ProxyAction } from '../actions/proxy.ts';
 import type { ResolvedAction, ResolvedConfig, ResolvedHost } from '../config/resolved.ts';
 import { ERRORS, type ErrorCode } from '../errors.ts';
 import { TrustedProxies } from '../listener/client-address.ts';
 import { ClientConnection } from '../listener/client-connection.ts';
-import { ProxyAction } from '../actions/proxy.ts';
 import { Exchange, type RoutePlan } from '../proxy/exchange.ts';
 import { clientAuthority, requestHead } from '../proxy/headers.ts';
 import { canonicalize } from '../routing/canonical.ts';
@@ -59,7 +59,13 @@ export function explainRequest(config: ResolvedConfig, asked: ExplainedRequest):
     requestToReplica: null,
   };
   const rawHeaders = ['Host', asked.authority, ...asked.headers.flat()];
-  const raw = { method: asked.method, url: asked.target, httpVersionMajor: 1, httpVersionMinor: 1, rawHeaders };
+  const raw = {
+    method: asked.method,
+    url: asked.target,
+    httpVersionMajor: 1,
+    httpVersionMinor: 1,
+    rawHeaders,
+  };
   const request = canonicalize(raw);
   if (typeof request === 'string') {
     const { status, message } = ERRORS[request];
@@ -81,8 +87,16 @@ export function explainRequest(config: ResolvedConfig, asked: ExplainedRequest):
 
   const winner = resolved.routes.find((route) => route.source === plan.source);
   if (winner !== undefined) {
-    const why = winner.pattern === path ? 'the pattern is exactly this path' : `matches ${path}, and no longer pattern does`;
-    explanation.route = { source: plan.source, pattern: plan.pattern, action: describeAction(config, winner.action), why };
+    const why =
+      winner.pattern === path
+        ? 'the pattern is exactly this path'
+        : `matches ${path}, and no longer pattern does`;
+    explanation.route = {
+      source: plan.source,
+      pattern: plan.pattern,
+      action: describeAction(config, winner.action),
+      why,
+    };
   } else if (resolved.redirectFrom.includes(entry.name)) {
     const action = `redirect 308 to ${resolved.name}`;
     explanation.route = { source: plan.source, pattern: '/*', action, why: 'the whole name is redirected' };
@@ -101,14 +115,11 @@ export function explainRequest(config: ResolvedConfig, asked: ExplainedRequest):
     const upstream = config.upstreams[winner.action.upstream]!;
     const urls = upstream.replicas.map((replica) => replica.url);
     explanation.replicas = { upstream: upstream.name, urls, balance: 'round-robin' };
-    explanation.requestToReplica = describeRequest(asked, raw, new Exchange(
-      fakeMessage(raw),
-      null as never,
-      fakeClient(asked.secure),
-      request,
-      plan,
-      asked.secure,
-    ));
+    explanation.requestToReplica = describeRequest(
+      asked,
+      raw,
+      new Exchange(fakeMessage(raw), null as never, fakeClient(asked.secure), request, plan, asked.secure),
+    );
   }
   return explanation;
 }
@@ -163,24 +174,33 @@ function describePolicies(plan: RoutePlan, secure: boolean): Explanation['polici
 }
 
 /** The head as the forwarder would write it. */
-function describeRequest(
-  asked: ExplainedRequest,
-  raw: { url: string },
-  exchange: Exchange,
-): string[] {
+function describeRequest(asked: ExplainedRequest, raw: { url: string }, exchange: Exchange): string[] {
   const { action } = exchange.route;
   const { request } = exchange;
   const path = action instanceof ProxyAction ? action.rewrite(request.path) : request.path;
   const hostHeader = action instanceof ProxyAction ? action.hostHeader : null;
-  const authority = hostHeader === null ? clientAuthority(request.host, request.port) : hostHeader || 'the replica';
-  const head = requestHead(exchange, { method: asked.method, path, query: request.query, authority, plain: false });
+  const authority =
+    hostHeader === null ? clientAuthority(request.host, request.port) : hostHeader || 'the replica';
+  const head = requestHead(exchange, {
+    method: asked.method,
+    path,
+    query: request.query,
+    authority,
+    plain: false,
+  });
   return head === 'LOOP' ? [`${raw.url} came back to this gateway`] : head.trimEnd().split('\r\n');
 }
 
 function fakeMessage(raw: { method: string; rawHeaders: string[] }): IncomingMessage {
   const headers: Record<string, string> = {};
-  for (let i = 0; i < raw.rawHeaders.length; i += 2) headers[raw.rawHeaders[i]!.toLowerCase()] = raw.rawHeaders[i + 1]!;
-  return { method: raw.method, rawHeaders: raw.rawHeaders, headers, httpVersionMinor: 1 } as unknown as IncomingMessage;
+  for (let i = 0; i < raw.rawHeaders.length; i += 2)
+    headers[raw.rawHeaders[i]!.toLowerCase()] = raw.rawHeaders[i + 1]!;
+  return {
+    method: raw.method,
+    rawHeaders: raw.rawHeaders,
+    headers,
+    httpVersionMinor: 1,
+  } as unknown as IncomingMessage;
 }
 
 function fakeClient(secure: boolean): ClientConnection {

@@ -32,10 +32,17 @@ const DEFAULT_POLICIES: CompiledPolicies = compilePolicies({
 });
 
 /** Builds a snapshot; `manifests` are the folders of `config.roots`, in the same order. */
-export async function buildSnapshot(config: ResolvedConfig, manifests: readonly Manifest[]): Promise<Snapshot> {
+export async function buildSnapshot(
+  config: ResolvedConfig,
+  manifests: readonly Manifest[],
+): Promise<Snapshot> {
   const upstreams = config.upstreams.map((upstream) => new Upstream(upstream));
   const table = buildTable(config, upstreams, manifests);
-  const unknownHost = plan(DEFAULT_POLICIES, { source: 'unknown host', pattern: '/*' }, new FailAction('HOST_UNKNOWN'));
+  const unknownHost = plan(
+    DEFAULT_POLICIES,
+    { source: 'unknown host', pattern: '/*' },
+    new FailAction('HOST_UNKNOWN'),
+  );
   return { table, unknownHost, upstreams, shell: await buildShell() };
 }
 
@@ -46,7 +53,10 @@ export function buildTable(
   manifests: readonly Manifest[],
 ): RouteTable<RoutePlan> {
   const policies = config.policies.map(compilePolicies);
-  const actions = new ActionBuilder(upstreams, manifests.map((manifest) => new StaticRoot(manifest)));
+  const actions = new ActionBuilder(
+    upstreams,
+    manifests.map((manifest) => new StaticRoot(manifest)),
+  );
   const table = new RouteTable<RoutePlan>();
   for (const host of config.hosts) {
     const entry = buildHost(host, policies, actions);
@@ -76,7 +86,11 @@ function redirectEntry(name: string, host: ResolvedHost, policies: CompiledPolic
   return { name, routes: new PathTrie(), fallback: plan(policies, where, new HostRedirectAction(host.name)) };
 }
 
-function plan(policies: CompiledPolicies, route: { source: string; pattern: string }, action: Action): RoutePlan {
+function plan(
+  policies: CompiledPolicies,
+  route: { source: string; pattern: string },
+  action: Action,
+): RoutePlan {
   return {
     source: route.source,
     pattern: route.pattern,

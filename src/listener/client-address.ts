@@ -63,7 +63,12 @@ export function readForwarded(
     client,
     chain,
     proto: proto === 'https' || proto === 'http' ? proto : null,
-    host: authority === null ? null : authority.port === '' ? authority.host : `${authority.host}:${authority.port}`,
+    host:
+      authority === null
+        ? null
+        : authority.port === ''
+          ? authority.host
+          : `${authority.host}:${authority.port}`,
     port: /^[1-9]\d{0,4}$/.test(port) && Number(port) <= 65535 ? port : null,
   };
 }

@@ -2,7 +2,13 @@
 // on forwarded fields is taken, and the lines that tell replicas about it.
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Socket } from 'node:net';
-import { type ForwardedFacts, forwardedNode, readForwarded, type TrustedProxies, unmapped } from './client-address.ts';
+import {
+  type ForwardedFacts,
+  forwardedNode,
+  readForwarded,
+  type TrustedProxies,
+  unmapped,
+} from './client-address.ts';
 
 export class ClientConnection {
   /** Address of the peer, IPv4-mapped IPv6 unwrapped; '' if the socket was gone before it could be read. */
@@ -24,7 +30,8 @@ export class ClientConnection {
     this.secure = secure;
     this.#proxies = proxies;
     const proto = secure ? 'https' : 'http';
-    const known = this.address === '' ? '' : `x-forwarded-for: ${this.address}\r\nx-real-ip: ${this.address}\r\n`;
+    const known =
+      this.address === '' ? '' : `x-forwarded-for: ${this.address}\r\nx-real-ip: ${this.address}\r\n`;
     this.forwardedLines = `${known}x-forwarded-proto: ${proto}\r\n`;
     this.forwardedElement = `for=${forwardedNode(this.address)};proto=${proto};host=`;
   }

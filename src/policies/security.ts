@@ -61,14 +61,22 @@ function runHelmet(security: ResolvedSecurity): Map<string, string> {
     xContentTypeOptions: true,
     referrerPolicy: { policy: 'strict-origin-when-cross-origin' },
     xXssProtection: true,
-    ...(typeof csp === 'object' && { contentSecurityPolicy: { useDefaults: false, directives: csp } }),
+    ...(typeof csp === 'object' && { contentSecurityPolicy: cspOptions(csp) }),
     ...(typeof hsts === 'object' && { strictTransportSecurity: hsts }),
   });
   if (typeof cspReportOnly === 'object') {
-    const options = { useDefaults: false, directives: cspReportOnly, reportOnly: true };
-    for (const [name, value] of collect({ ...OFF, contentSecurityPolicy: options })) produced.set(name, value);
+    const options = { ...cspOptions(cspReportOnly), reportOnly: true };
+    for (const [name, value] of collect({ ...OFF, contentSecurityPolicy: options }))
+      produced.set(name, value);
   }
   return produced;
+}
+
+/** Just the directives that are written: helmet would add its own, and insists on a default-src. */
+function cspOptions(written: Record<string, string[]>) {
+  const noDefault = { 'default-src': helmet.contentSecurityPolicy.dangerouslyDisableDefaultSrc as never };
+  const directives = 'default-src' in written ? written : { ...noDefault, ...written };
+  return { useDefaults: false as const, directives };
 }
 
 /** helmet's own defaults are for applications, not for whatever stands behind a gateway: all off first. */

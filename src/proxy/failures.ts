@@ -1,6 +1,6 @@
 // Which error a client sees for which failure on the wire, and whether another attempt may follow.
 import type { ErrorCode } from '../errors.ts';
-import type { FailureKind } from '../wire/connection.ts';
+import type { FailureKind } from '../wire/response-handler.ts';
 
 const CODES: Record<FailureKind, ErrorCode> = {
   'connect-failed': 'UPSTREAM_CONNECT_FAILED',
@@ -17,7 +17,17 @@ export function codeOf(kind: FailureKind): ErrorCode {
 }
 
 /** Methods that may be sent twice (RFC 9110 section 9.2.2). */
-const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'PROPFIND', 'REPORT', 'SEARCH', 'QUERY']);
+const IDEMPOTENT = new Set([
+  'GET',
+  'HEAD',
+  'OPTIONS',
+  'PUT',
+  'DELETE',
+  'PROPFIND',
+  'REPORT',
+  'SEARCH',
+  'QUERY',
+]);
 
 /**
  * Where a failed attempt may be repeated: `other` replica when nothing was sent; the `same` one on a fresh

@@ -12,7 +12,9 @@ export const VIA_NAME = `parvis-${Math.random().toString(36).slice(2, 10)}`;
  * replica decides by them (CVE-2026-33805 and its relatives).
  */
 const END_TO_END = new Set(
-  'host cookie authorization content-type content-length content-encoding cache-control origin referer'.split(' '),
+  'host cookie authorization content-type content-length content-encoding cache-control origin referer'.split(
+    ' ',
+  ),
 );
 
 export interface RequestTarget {

@@ -2,7 +2,7 @@
 // route want. One flat list, written once.
 import { Field, fieldOf } from '../routing/field-names.ts';
 import { isCompressible } from '../static/content-types.ts';
-import { chooseEncoding, ALL_ENCODINGS, type Encoding } from '../static/encodings.ts';
+import { ALL_ENCODINGS, chooseEncoding, type Encoding } from '../static/encodings.ts';
 import type { Exchange } from './exchange.ts';
 import { nominatedFields } from './headers.ts';
 
@@ -85,10 +85,20 @@ export function clientHead(exchange: Exchange, head: PlainHead): ClientHead {
   applyCacheControl(out, plan.cache, head, cacheControl);
 
   let encoding: Encoding | null = null;
-  if (plan.compress !== null && head.coded !== true && !encoded && !partial && type !== undefined && isCompressible(type)) {
+  if (
+    plan.compress !== null &&
+    head.coded !== true &&
+    !encoded &&
+    !partial &&
+    type !== undefined &&
+    isCompressible(type)
+  ) {
     const status = head.status;
     const eligible =
-      status >= 200 && status !== 204 && status !== 206 && !(head.length >= 0 && head.length < plan.compress.minSize);
+      status >= 200 &&
+      status !== 204 &&
+      status !== 206 &&
+      !(head.length >= 0 && head.length < plan.compress.minSize);
     if (eligible && !forbidsTransform(out)) {
       addVary(out, vary);
       const accepted = exchange.req.headers['accept-encoding'] as string | undefined;
@@ -97,7 +107,8 @@ export function clientHead(exchange: Exchange, head: PlainHead): ClientHead {
         if (chosen !== 'identity') encoding = chosen;
       }
       // A HEAD or 304 has the validators of the answer that a GET would get.
-      if ((encoding !== null || (head.bodiless && accepted !== undefined)) && etag !== NONE) weaken(out, etag);
+      if ((encoding !== null || (head.bodiless && accepted !== undefined)) && etag !== NONE)
+        weaken(out, etag);
     }
   }
   const { defaults } = plan;
@@ -144,7 +155,8 @@ function removeAll(fields: string[], names: ReadonlySet<string>): void {
 function hasField(fields: readonly string[], name: string): boolean {
   for (let i = 0; i < fields.length; i += 2) {
     const candidate = fields[i]!;
-    if (candidate.length === name.length && (candidate === name || candidate.toLowerCase() === name)) return true;
+    if (candidate.length === name.length && (candidate === name || candidate.toLowerCase() === name))
+      return true;
   }
   return false;
 }

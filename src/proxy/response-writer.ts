@@ -2,76 +2,53 @@
 // direction. Small answers leave in a single write. Knows nothing of replicas: whoever has a body to send is
 // its `BodySource`.
 import { ERRORS, type ErrorCode } from '../errors.ts';
-import { type Compressor, type CompressorSink, compressNow, createCompressor } from '../static/compressor.ts';
 import type { Encoding } from '../static/encodings.ts';
 import type { ResponseHead } from '../wire/response-head.ts';
-import { giveBuffer, READ_SIZE, takeBuffer } from '../wire/read-buffers.ts';
 import type { AnswerSink, BodySource } from './answer.ts';
+import { CompressedBody, type Outlet } from './compressed-body.ts';
 import { errorBody } from './error-reply.ts';
 import type { Exchange } from './exchange.ts';
+import { finish, mustClose } from './finish.ts';
 import { endToEnd } from './headers.ts';
+import { InFlightBuffers } from './in-flight.ts';
 import { clientHead, markEncoded, type PlainHead } from './response-head.ts';
 
 /** Bodies up to this size, complete in one read, are copied into the write that carries the head. */
 const SINGLE_WRITE = 16 * 1024;
-/** Bodies up to this size, complete in one read, are compressed in one call. */
-const COMPRESS_AT_ONCE = 32 * 1024;
-/** A request body that nobody wants is read to its end up to this length; a longer one costs the connection. */
-const DRAIN_LIMIT = 64 * 1024;
-/** Milliseconds such a body is read for, so that the client gets to see the answer before the close. */
-const LINGER = 2_000;
 
-export class ResponseWriter implements AnswerSink, CompressorSink {
+export class ResponseWriter implements AnswerSink, Outlet {
   readonly #exchange: Exchange;
   #source: BodySource | null = null;
   #plain: PlainHead | null = null;
   #fields: string[] = [];
-  #encoding: Encoding | null = null;
-  #compressor: Compressor | null = null;
+  #compressed: CompressedBody | null = null;
   /** First piece of a body, held until the read that brought it is over. */
-  #held: Buffer | null = null;
   #heldText: string | null = null;
   #paused = false;
   #headWritten = false;
   #ended = false;
-  /** Buffers the socket may still be reading from. */
-  #inFlight: Buffer[] = [];
+  #inFlight: InFlightBuffers | null = null;
 
   constructor(exchange: Exchange) {
     this.#exchange = exchange;
     const { res } = exchange;
-    (res as unknown as { writer: ResponseWriter }).writer = this;
+    (res as WithWriter).writer = this;
     res.on('close', onClose);
   }
 
-  /** The head went out, or is about to: no other answer can follow. */
-  get started(): boolean {
-    return this.#plain !== null;
-  }
-
-  get ended(): boolean {
-    return this.#ended;
-  }
-
-  /** Says who produces the body and wants to know when the client is gone. */
   attach(source: BodySource): void {
     this.#source = source;
   }
 
   /** Passes an interim response on; HTTP/1.0 clients cannot read them (RFC 9110 section 15.2). */
   interim(status: number, fields: string[]): void {
-    if (this.started || this.#exchange.req.httpVersionMinor === 0) return;
+    if (this.#plain !== null || this.#exchange.req.httpVersionMinor === 0) return;
     this.#exchange.res.writeInformation(status, endToEnd(fields) as never);
   }
 
   /** Takes the head of a replica's answer. */
-  answer(head: ResponseHead): void {
-    this.head({
-      status: head.status,
-      fields: head.fields,
-      length: head.length,
-      bodiless: head.framing === 'none',
-    });
+  answer({ status, fields, length, framing }: ResponseHead): void {
+    this.head({ status, fields, length, bodiless: framing === 'none' });
   }
 
   /** Takes the head of an answer. Nothing is written until the first of the body is known, or `flush`. */
@@ -79,16 +56,19 @@ export class ResponseWriter implements AnswerSink, CompressorSink {
     const { fields, encoding } = clientHead(this.#exchange, head);
     this.#plain = head;
     this.#fields = fields;
-    this.#encoding = encoding;
+    if (encoding !== null) {
+      const { minSize } = this.#exchange.route.response.compress!;
+      this.#compressed = new CompressedBody(encoding, minSize, head.length, this);
+    }
   }
 
-  /**
-   * Takes a piece of the body. `owned` memory is the writer's from now on and goes back to the read buffers;
-   * other memory is copied if it cannot be written before this returns.
-   */
   body(bytes: Buffer, start: number, end: number, owned: boolean): void {
     if (this.#ended) return;
-    if (this.#encoding !== null) return this.#compress(bytes, start, end);
+    if (this.#compressed !== null) {
+      // Compressors take their time and the read buffer is needed at once.
+      this.#compressed.add(Buffer.from(bytes.subarray(start, end)));
+      return;
+    }
     if (!this.#headWritten) {
       if (this.#heldText === null && end - start <= SINGLE_WRITE && !owned) {
         this.#heldText = bytes.toString('latin1', start, end);
@@ -97,7 +77,10 @@ export class ResponseWriter implements AnswerSink, CompressorSink {
       this.#writeHead(this.#plain!.length);
     }
     this.#writeHeldText();
-    this.#writeBody(bytes, start, end, owned);
+    this.#recycle();
+    const inFlight = (this.#inFlight ??= new InFlightBuffers());
+    if (owned) inFlight.add(bytes);
+    this.put(owned ? bytes.subarray(start, end) : inFlight.copy(bytes, start, end));
   }
 
   /**
@@ -107,44 +90,32 @@ export class ResponseWriter implements AnswerSink, CompressorSink {
   piece(bytes: Buffer): boolean {
     if (this.#ended) return false;
     if (!this.#headWritten) this.#writeHead(this.#plain!.length);
-    this.#afterWrite(this.#exchange.res.write(bytes));
+    this.put(bytes);
     return !this.#paused;
   }
 
-  /** Writes what is held back: the rest of the body is not here yet. */
   flush(): void {
     if (this.#ended || this.#plain === null) return;
-    if (this.#encoding !== null && this.#compressor === null) {
-      this.#startCompressor();
-      return;
-    }
+    if (this.#compressed !== null) return this.#compressed.flush();
     if (!this.#headWritten) {
-      this.#writeHead(this.#encoding === null ? this.#plain.length : -1);
+      this.#writeHead(this.#plain.length);
       if (this.#heldText === null) this.#exchange.res.flushHeaders();
     }
     this.#writeHeldText();
   }
 
-  /** The body is complete. `trailers` are passed on where the framing has room for them. */
   end(trailers: readonly string[]): void {
     if (this.#ended) return;
-    if (this.#encoding !== null && this.#compressor === null && this.#held !== null) {
-      if (this.#endCompressedAtOnce(this.#held)) return;
-    }
-    if (this.#compressor !== null) {
-      this.#compressor.end();
-      return;
-    }
-    this.#ended = true;
+    if (this.#compressed !== null) return this.#compressed.end();
     const { res } = this.#exchange;
     if (!this.#headWritten) {
-      const text = this.#heldText;
       const plain = this.#plain!;
-      const known = plain.bodiless ? plain.length : text === null ? 0 : text.length;
-      // A body that turned out short keeps its chunked framing only if trailers need it.
+      const text = this.#heldText;
+      // The whole body is here, so its length is known, unless trailers need chunked framing.
       if (trailers.length === 0) {
-        this.#writeHead(known);
-        return this.#finish(text ?? undefined);
+        this.#writeHead(plain.bodiless ? plain.length : text === null ? 0 : text.length);
+        this.#ended = true;
+        return finish(this.#exchange, text ?? undefined);
       }
       this.#writeHead(plain.length);
     }
@@ -154,27 +125,29 @@ export class ResponseWriter implements AnswerSink, CompressorSink {
       for (let i = 0; i < trailers.length; i += 2) pairs.push([trailers[i]!, trailers[i + 1]!]);
       res.addTrailers(pairs);
     }
-    this.#finish();
+    this.finish();
   }
 
   /** Sends a complete response of our own. `body` is not changed any more by anybody. */
   reply(head: PlainHead, body: Buffer | string | null): void {
     this.head(head);
     const bytes = typeof body === 'string' ? Buffer.from(body) : body;
-    if (this.#encoding !== null && bytes !== null) {
-      if (this.#endCompressedAtOnce(bytes)) return;
+    if (this.#compressed !== null && bytes !== null) {
+      this.#compressed.add(bytes);
+      return this.#compressed?.end();
     }
-    this.#encoding = null;
     this.#writeHead(head.bodiless ? head.length : (bytes?.length ?? 0));
-    this.#finish(bytes ?? undefined);
+    this.finish(bytes ?? undefined);
   }
 
   /** Sends a head that is complete, policies and length included, and the body that goes with it. */
   ready(status: number, fields: string[], body: Buffer | string | null): void {
     this.#plain = { status, fields, length: -1, bodiless: body === null };
-    this.#fields = this.#exchange.request.body === 'none' ? fields : [...fields];
+    // The list is shared by all exchanges; only one that must close adds to it.
+    this.#fields = mustClose(this.#exchange) ? [...fields] : fields;
     this.#writeHead(-1);
-    this.#finish(body ?? undefined);
+    this.#ended = true;
+    finish(this.#exchange, body ?? undefined);
   }
 
   /** Answers with an error; where a head is out already, cuts the connection so that nobody takes it as whole. */
@@ -187,9 +160,15 @@ export class ResponseWriter implements AnswerSink, CompressorSink {
     const bodiless = method === 'HEAD';
     const body = Buffer.from(text);
     const fields = ['content-type', type, ...extra];
-    this.#plain = null;
     this.reply(
-      { status: ERRORS[code].status, fields, length: body.length, bodiless, cacheControl: 'no-store' },
+      {
+        status: ERRORS[code].status,
+        fields,
+        length: body.length,
+        bodiless,
+        cacheControl: 'no-store',
+        coded: true,
+      },
       bodiless ? null : body,
     );
   }
@@ -205,27 +184,43 @@ export class ResponseWriter implements AnswerSink, CompressorSink {
     else res.destroy();
   }
 
-  // ---- CompressorSink ----
+  // ---- Outlet: what a compressed body asks for ----
 
-  onChunk(chunk: Buffer): boolean {
-    if (!this.#headWritten) this.#writeHead(-1);
-    const more = this.#exchange.res.write(chunk);
-    if (!more) this.#awaitDrain();
+  start(encoding: Encoding | null, length: number): void {
+    if (encoding !== null) markEncoded(this.#fields, encoding);
+    this.#writeHead(length);
+    if (length === -1) this.#exchange.res.flushHeaders();
+  }
+
+  put(chunk: Buffer): boolean {
+    const { res } = this.#exchange;
+    const more = res.write(chunk);
+    if (!more) {
+      if (res.listenerCount('drain') === 0) res.on('drain', onDrain);
+      if (this.#compressed === null) this.hold();
+    }
     return more;
   }
 
-  onDrain(): void {
-    this.#resumeSource();
+  finish(body?: Buffer): void {
+    this.#ended = true;
+    this.#compressed = null;
+    finish(this.#exchange, body);
   }
 
-  onEnd(): void {
-    this.#compressor = null;
-    if (!this.#headWritten) this.#writeHead(-1);
-    this.#finish();
+  hold(): void {
+    if (this.#paused) return;
+    this.#paused = true;
+    this.#source?.pause();
   }
 
-  onError(): void {
-    this.#compressor = null;
+  release(): void {
+    if (!this.#paused) return;
+    this.#paused = false;
+    this.#source?.resume();
+  }
+
+  broken(): void {
     this.#source?.abort();
     this.abort();
   }
@@ -235,180 +230,50 @@ export class ResponseWriter implements AnswerSink, CompressorSink {
   /** The client takes more. */
   drained(): void {
     this.#recycle();
-    if (this.#compressor !== null) this.#compressor.resume();
-    else this.#resumeSource();
+    if (this.#compressed !== null) this.#compressed.resume();
+    else this.release();
   }
 
   /** The response is over, or its connection is. */
   closed(): void {
-    if (this.#exchange.res.writableFinished) {
-      this.#recycle();
-      return;
-    }
+    if (this.#exchange.res.writableFinished) return this.#inFlight?.recycle();
     this.#ended = true;
-    this.#inFlight = [];
+    this.#inFlight?.forget();
     this.#dropHeld();
     this.#source?.abort();
     this.#source = null;
   }
 
   #dropHeld(): void {
-    this.#held = null;
     this.#heldText = null;
-    this.#compressor?.destroy();
-    this.#compressor = null;
-    this.#encoding = null;
-  }
-
-  #resumeSource(): void {
-    if (!this.#paused) return;
-    this.#paused = false;
-    this.#source?.resume();
-  }
-
-  #awaitDrain(): void {
-    if (this.#exchange.res.listenerCount('drain') === 0) this.#exchange.res.on('drain', onDrain);
+    this.#compressed?.destroy();
+    this.#compressed = null;
   }
 
   #writeHead(length: number): void {
     this.#headWritten = true;
     const fields = this.#fields;
-    const { res, req, request } = this.#exchange;
     const { status } = this.#plain!;
     if (length >= 0 && status !== 204 && status !== 304) fields.push('content-length', String(length));
-    // The answer is here before the request is whole (RFC 9112 section 9.3): the rest of a short body is read
-    // and thrown away, a long one is not worth keeping the connection for.
-    if (request.body !== 'none' && !req.complete && !this.#isWorthDraining()) fields.push('connection', 'close');
-    res.writeHead(status, fields);
-  }
-
-  #isWorthDraining(): boolean {
-    const { req, awaitsContinue } = this.#exchange;
-    const length = req.headers['content-length'];
-    return !awaitsContinue && length !== undefined && Number(length) <= DRAIN_LIMIT;
-  }
-
-  /** Ends the response, after what is left of the request was read or its time is over. */
-  #finish(body?: string | Buffer): void {
-    this.#ended = true;
-    const { req, res, request, awaitsContinue } = this.#exchange;
-    if (request.body === 'none' || req.complete || awaitsContinue) {
-      if (typeof body === 'string') res.end(body, 'latin1');
-      else res.end(body);
-      return;
-    }
-    // Closing with unread bytes would make the kernel reset the connection and lose the answer (section 9.6).
-    if (typeof body === 'string') res.write(body, 'latin1');
-    else if (body !== undefined && body.length > 0) res.write(body);
-    const timer = setTimeout(() => res.end(), LINGER);
-    const done = (): void => {
-      clearTimeout(timer);
-      res.end();
-    };
-    req.once('end', done).once('close', done).resume();
+    if (mustClose(this.#exchange)) fields.push('connection', 'close');
+    this.#exchange.res.writeHead(status, fields);
   }
 
   #writeHeldText(): void {
     const text = this.#heldText;
     if (text === null) return;
     this.#heldText = null;
-    this.#afterWrite(this.#exchange.res.write(text, 'latin1'));
-  }
-
-  #writeBody(bytes: Buffer, start: number, end: number, owned: boolean): void {
-    this.#recycle();
-    let piece: Buffer;
-    if (owned) {
-      this.#inFlight.push(bytes);
-      piece = bytes.subarray(start, end);
-    } else {
-      const own = end - start <= READ_SIZE ? takeBuffer() : Buffer.allocUnsafeSlow(end - start);
-      bytes.copy(own, 0, start, end);
-      if (own.length === READ_SIZE) this.#inFlight.push(own);
-      piece = own.subarray(0, end - start);
-    }
-    this.#afterWrite(this.#exchange.res.write(piece));
-  }
-
-  #afterWrite(more: boolean): void {
-    if (more || this.#paused) return;
-    this.#paused = true;
-    this.#source?.pause();
-    this.#awaitDrain();
+    this.#exchange.res.write(text, 'latin1');
   }
 
   /** Takes back the buffers whose bytes the kernel has: nothing is queued, so all of them. */
   #recycle(): void {
-    if (this.#inFlight.length === 0 || this.#exchange.res.writableLength > 0) return;
-    for (const buffer of this.#inFlight) giveBuffer(buffer);
-    this.#inFlight.length = 0;
-  }
-
-  #compress(bytes: Buffer, start: number, end: number): void {
-    const copy = Buffer.from(bytes.subarray(start, end));
-    if (this.#compressor === null) {
-      const held = this.#held === null ? copy : Buffer.concat([this.#held, copy]);
-      if (held.length <= COMPRESS_AT_ONCE) {
-        this.#held = held;
-        return;
-      }
-      this.#held = held;
-      this.#startCompressor();
-      return;
-    }
-    if (!this.#compressor.write(copy) && !this.#paused) {
-      this.#paused = true;
-      this.#source?.pause();
-    }
-  }
-
-  #startCompressor(): void {
-    const held = this.#held;
-    this.#held = null;
-    this.#compressor = createCompressor(this.#encoding!, this);
-    if (this.#compressor === null) {
-      // Too many at once: the body goes out as it is, which every client can read.
-      this.#encoding = null;
-      this.#writeHead(this.#plain!.length);
-      if (held !== null) this.#afterWrite(this.#exchange.res.write(held));
-      else this.#exchange.res.flushHeaders();
-      return;
-    }
-    markEncoded(this.#fields, this.#encoding!);
-    this.#writeHead(-1);
-    if (held === null) this.#exchange.res.flushHeaders();
-    else if (!this.#compressor.write(held)) {
-      this.#paused = true;
-      this.#source?.pause();
-    }
-  }
-
-  /** Compresses a whole body in one call if it is worth it; false when it has to go another way. */
-  #endCompressedAtOnce(body: Buffer): boolean {
-    const encoding = this.#encoding!;
-    this.#held = null;
-    const { minSize } = this.#exchange.route.response.compress!;
-    if (body.length < minSize) {
-      this.#encoding = null;
-      this.#heldText = body.toString('latin1');
-      this.end([]);
-      return true;
-    }
-    if (body.length > COMPRESS_AT_ONCE) {
-      this.#held = body;
-      this.#startCompressor();
-      this.end([]);
-      return true;
-    }
-    const packed = compressNow(encoding, body);
-    markEncoded(this.#fields, encoding);
-    this.#writeHead(packed.length);
-    this.#finish(packed);
-    return true;
+    const inFlight = this.#inFlight;
+    if (inFlight !== null && !inFlight.isEmpty && this.#exchange.res.writableLength === 0) inFlight.recycle();
   }
 }
 
-type WithWriter = { writer?: ResponseWriter };
+type WithWriter = Exchange['res'] & { writer?: ResponseWriter };
 
 function onClose(this: unknown): void {
   (this as WithWriter).writer?.closed();

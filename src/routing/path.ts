@@ -9,6 +9,10 @@ const SEMICOLON = 0x3b;
 const BACKSLASH = 0x5c;
 const HASH = 0x23;
 
+/** Characters that RFC 3986 section 3.3 keeps out of paths and clients send all the same: they get escaped. */
+const NOT_IN_PATHS = new Uint8Array(128);
+for (const char of '"<>[]^`{|}') NOT_IN_PATHS[char.charCodeAt(0)] = 1;
+
 /**
  * The canonical form of a path that starts with `/`, or null when it must be refused: control or non-ASCII
  * characters, `\`, `#`, bad escapes, escapes of `/`, `\` or a control character, escapes that are not UTF-8,
@@ -21,7 +25,7 @@ export function canonicalPath(path: string): string | null {
   for (let i = 0; i < path.length; i++) {
     const code = path.charCodeAt(i);
     if (code <= 0x20 || code >= 0x7f || code === BACKSLASH || code === HASH) return null;
-    if (code === PERCENT) suspicious = true;
+    if (code === PERCENT || NOT_IN_PATHS[code] === 1) suspicious = true;
     else if (previous === SLASH) {
       if (code === SLASH) return null;
       if (code === DOT) suspicious = true;
@@ -29,7 +33,8 @@ export function canonicalPath(path: string): string | null {
     previous = code;
   }
   if (!suspicious) return path;
-  const decoded = path.includes('%') ? decodeUnreserved(path) : path;
+  const escaped = path.replace(/["<>[\]^`{|}]/g, (char) => `%${char.charCodeAt(0).toString(16)}`);
+  const decoded = escaped.includes('%') ? decodeUnreserved(escaped) : escaped;
   return decoded === null || hasDotSegment(decoded) ? null : decoded;
 }
 

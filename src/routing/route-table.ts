@@ -1,6 +1,6 @@
 // Host map, then a trie of path segments: finds the route of a canonical request in time that depends on the
 // length of its path alone. `match` and `explain` walk the same code. Holds routes of any type `T`.
-import { PathTrie } from './path-trie.ts';
+import type { PathTrie } from './path-trie.ts';
 
 /** One name with its routes, as given to the table. */
 export interface HostEntry<T> {

@@ -18,7 +18,9 @@ export function assertPortIsFree(http: ListenAddress): Promise<void> {
     probe.once('error', (error: NodeJS.ErrnoException) => {
       reject(new Error(listenProblem(http, error.code ?? 'UNKNOWN', error.message)));
     });
-    probe.listen({ host: http.address, port: http.port, exclusive: true }, () => probe.close(() => resolve()));
+    probe.listen({ host: http.address, port: http.port, exclusive: true }, () =>
+      probe.close(() => resolve()),
+    );
   });
 }
 

@@ -63,7 +63,8 @@ export class Supervisor {
     for (const root of this.#config.roots) {
       const manifest = await readManifest(root, { bytes: left, maxFile: STATIC_MAX_FILE });
       left -= manifest.bytes;
-      for (const { path, reason } of manifest.skipped) processLog.warn('a file is not served', { path, reason });
+      for (const { path, reason } of manifest.skipped)
+        processLog.warn('a file is not served', { path, reason });
       manifests.push(manifest);
     }
     return manifests;

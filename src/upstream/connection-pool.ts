@@ -1,7 +1,9 @@
 // The connections to one replica, nothing else: hands out an idle one, most recently used first, or opens a
 // new one; retires those that have been idle too long. Knows nothing of requests.
 import { performance } from 'node:perf_hooks';
-import { Connection, type ConnectionOwner, type ConnectionTarget } from '../wire/connection.ts';
+import { Connection } from '../wire/connection.ts';
+import type { ConnectionTarget } from '../wire/open-socket.ts';
+import type { ConnectionOwner } from '../wire/response-handler.ts';
 
 /**
  * Milliseconds an idle connection is kept when the replica does not say (`Keep-Alive: timeout`). Shorter than

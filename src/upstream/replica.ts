@@ -1,5 +1,5 @@
 // One address of an upstream, with its connection pool.
-import type { ConnectionTarget } from '../wire/connection.ts';
+import type { ConnectionTarget } from '../wire/open-socket.ts';
 import { ConnectionPool } from './connection-pool.ts';
 
 export class Replica {

@@ -96,7 +96,12 @@ export class ChunkedDecoder {
 
   /** Collects the trailer section; usually that is the two bytes of an empty line. */
   #readTrailers(bytes: Buffer, start: number, end: number): number {
-    if (this.#trailerBytes === null && end - start >= 2 && bytes[start] === 0x0d && bytes[start + 1] === 0x0a) {
+    if (
+      this.#trailerBytes === null &&
+      end - start >= 2 &&
+      bytes[start] === 0x0d &&
+      bytes[start + 1] === 0x0a
+    ) {
       this.#state = 'done';
       return start + 2;
     }

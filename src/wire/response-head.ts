@@ -44,7 +44,12 @@ VALUE[0x7f] = 0;
  * @param bodiless the request was a HEAD, so that no body follows whatever the fields say
  * @throws MalformedResponse
  */
-export function parseResponseHead(bytes: Buffer, start: number, end: number, bodiless: boolean): ResponseHead {
+export function parseResponseHead(
+  bytes: Buffer,
+  start: number,
+  end: number,
+  bodiless: boolean,
+): ResponseHead {
   const status = parseStatusLine(bytes, start, end);
   const http10 = bytes[start + 7] === 0x30;
   const text = bytes.toString('latin1', start, end);
@@ -65,7 +70,8 @@ export function parseResponseHead(bytes: Buffer, start: number, end: number, bod
     while (VALUE[bytes[at]!] === 1) at++;
     if (bytes[at] !== 0x0d || bytes[at + 1] !== 0x0a) bad('a field value holds a control character');
     let valueEnd = at;
-    while (valueEnd > valueStart && (bytes[valueEnd - 1] === 0x20 || bytes[valueEnd - 1] === 0x09)) valueEnd--;
+    while (valueEnd > valueStart && (bytes[valueEnd - 1] === 0x20 || bytes[valueEnd - 1] === 0x09))
+      valueEnd--;
     at += 2;
 
     const name = text.slice(nameStart - start, nameEnd - start);
@@ -79,7 +85,11 @@ export function parseResponseHead(bytes: Buffer, start: number, end: number, bod
         } else if (name.toLowerCase() === 'keep-alive') idleHint = parseIdleHint(value);
         break;
       case 14:
-        if (name === 'Content-Length' || name === 'content-length' || name.toLowerCase() === 'content-length') {
+        if (
+          name === 'Content-Length' ||
+          name === 'content-length' ||
+          name.toLowerCase() === 'content-length'
+        ) {
           if (length !== -1) bad('content-length is repeated');
           length = parseLength(value);
         }
@@ -176,7 +186,8 @@ export function parseTrailers(bytes: Buffer, start: number, end: number): string
     const valueStart = at;
     while (VALUE[bytes[at]!] === 1) at++;
     if (bytes[at] !== 0x0d || bytes[at + 1] !== 0x0a) bad('a trailer value holds a control character');
-    if (fields.push(name, bytes.toString('latin1', valueStart, at).trim()) > MAX_FIELDS * 2) bad('too many trailers');
+    if (fields.push(name, bytes.toString('latin1', valueStart, at).trim()) > MAX_FIELDS * 2)
+      bad('too many trailers');
     at += 2;
   }
   return fields;

@@ -198,6 +198,8 @@ test('patterns have one spelling', () => {
     '/a\nb': /slash, backslash or control/,
     '/%zz': /without two hexadecimal digits/,
     '/%': /without two hexadecimal digits/,
+    '/%ff': /not UTF-8/,
+    '/%C0%AE%C0%AE/x': /not UTF-8/,
     '/\ud800': /cannot be told apart from "\/%EF%BF%BD"/,
   });
 });

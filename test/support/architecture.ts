@@ -6,6 +6,7 @@ import { dirname, join } from 'node:path/posix';
 /** From top to bottom; a folder imports from itself and from what stands lower. Same line: side by side. */
 const LAYERS = [
   ['main.ts'],
+  ['commands'],
   ['supervisor'],
   ['gateway', 'admin'],
   ['policies', 'actions'],
@@ -90,6 +91,8 @@ function mayImport(from: string, to: string, target: string, kind: Import['kind'
   if (to === 'observe') return true;
   if (LEAVES.includes(from)) return false;
   if (from === 'listener') return LEAVES.includes(to);
+  // Who the client is, is worked out where it is accepted and told to replicas.
+  if (target.startsWith('src/listener/client-')) return from === 'proxy' || LISTENER_USERS.includes(from);
   if (to === 'listener') return LISTENER_USERS.includes(from);
   if (LEAVES.includes(to)) return from !== 'wire';
   return layerOf(from) <= layerOf(to);

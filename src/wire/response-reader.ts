@@ -1,0 +1,163 @@
+// Turns the bytes of one response into calls of its handler: interim heads, head, body, end. Made once per
+// connection and begun anew for each exchange. Knows nothing of sockets.
+import { ChunkedDecoder } from './chunked-decoder.ts';
+import { READ_SIZE, SCRATCH, takeBuffer } from './read-buffers.ts';
+import type { ResponseHandler } from './response-handler.ts';
+import { MAX_HEAD, MalformedResponse, parseResponseHead, type ResponseHead } from './response-head.ts';
+
+/** Most interim responses before the final one. */
+const MAX_INTERIM = 16;
+
+/** `excess`: complete, but bytes follow that belong to nobody. */
+export type ReadResult = 'more' | 'complete' | 'excess';
+
+export class ResponseReader {
+  /** The final head, once it is here. */
+  head: ResponseHead | null = null;
+  /** Trailer fields, once complete. */
+  trailers: string[] = [];
+  #handler: ResponseHandler | null = null;
+  #bodiless = false;
+  #interims = 0;
+  #partialHead: Buffer | null = null;
+  #remaining = 0;
+  #decoder: ChunkedDecoder | null = null;
+  /** Buffer of our own for a long body; null reads into the shared scratch. */
+  #ownBuffer: Buffer | null = null;
+  /** The read being decoded, for `#onChunk`. */
+  #reading: Buffer = SCRATCH;
+  readonly #onChunk = (start: number, end: number): void => this.#handOver(this.#reading, start, end);
+
+  /** Where the next read goes. */
+  get buffer(): Buffer {
+    return this.#ownBuffer ?? SCRATCH;
+  }
+
+  /** Expects a response for `handler`; `bodiless` when the request was a HEAD. */
+  begin(handler: ResponseHandler, bodiless: boolean): void {
+    this.#handler = handler;
+    this.#bodiless = bodiless;
+    this.#interims = 0;
+    this.head = null;
+    this.trailers = NO_TRAILERS;
+  }
+
+  /** The exchange is over: its handler hears nothing more. */
+  stop(): void {
+    this.#handler = null;
+    this.#partialHead = null;
+    this.#decoder = null;
+    this.#ownBuffer = null;
+  }
+
+  /**
+   * Takes one read of `size` bytes.
+   * @throws MalformedResponse
+   */
+  read(bytes: Buffer, size: number): ReadResult {
+    let at = 0;
+    while (this.head === null) {
+      at = this.#readHead(bytes, at, size);
+      // The handler may give up on the exchange in any of its calls.
+      if (this.#handler === null || (at === size && this.head === null)) return 'more';
+    }
+    const head: ResponseHead = this.head;
+    switch (head.framing) {
+      case 'none':
+        return at === size ? 'complete' : 'excess';
+      case 'length': {
+        const take = Math.min(this.#remaining, size - at);
+        this.#remaining -= take;
+        if (take > 0) this.#handOver(bytes, at, at + take);
+        if (this.#remaining > 0) return 'more';
+        return at + take === size ? 'complete' : 'excess';
+      }
+      case 'chunked': {
+        const decoder = this.#decoder!;
+        this.#reading = bytes;
+        at = decoder.decode(bytes, at, size, this.#onChunk);
+        if (!decoder.done) return 'more';
+        this.trailers = decoder.trailers;
+        return at === size ? 'complete' : 'excess';
+      }
+      case 'close':
+        if (at < size) this.#handOver(bytes, at, size);
+        return 'more';
+    }
+  }
+
+  /** Gives bytes away, with their buffer when the body is long enough to be worth a buffer of its own. */
+  #handOver(bytes: Buffer, start: number, end: number): void {
+    if (this.#handler === null) return;
+    let owned = false;
+    if (this.head!.framing !== 'chunked') {
+      owned = bytes === this.#ownBuffer;
+      if (owned || (this.#ownBuffer === null && this.#isLong())) this.#ownBuffer = takeBuffer();
+    }
+    this.#handler.onBody(bytes, start, end, owned);
+  }
+
+  #isLong(): boolean {
+    return this.head!.framing === 'close' || this.#remaining > READ_SIZE / 4;
+  }
+
+  /** Parses a head that may come in several reads. Returns where what follows begins; `size` if it is not whole. */
+  #readHead(bytes: Buffer, start: number, size: number): number {
+    const held = this.#partialHead;
+    if (held === null) {
+      const end = headEnd(bytes, start, size);
+      if (end !== -1) {
+        this.#acceptHead(bytes, start, end);
+        return end;
+      }
+      this.#keepPartial(Buffer.from(bytes.subarray(start, size)));
+      return size;
+    }
+    const joined = Buffer.concat([held, bytes.subarray(start, size)]);
+    const end = headEnd(joined, 0, joined.length);
+    if (end === -1) {
+      this.#keepPartial(joined);
+      return size;
+    }
+    this.#partialHead = null;
+    this.#acceptHead(joined, 0, end);
+    return start + (end - held.length);
+  }
+
+  #keepPartial(bytes: Buffer): void {
+    if (bytes.length > MAX_HEAD) throw new MalformedResponse('the response head is too long');
+    this.#partialHead = bytes;
+  }
+
+  #acceptHead(bytes: Buffer, start: number, end: number): void {
+    if (end - start > MAX_HEAD) throw new MalformedResponse('the response head is too long');
+    const head = parseResponseHead(bytes, start, end, this.#bodiless);
+    if (head.status < 200) {
+      // 101 was not asked for, and 100 answers an Expect that we never send on.
+      if (head.status === 101) throw new MalformedResponse('101 without an upgrade');
+      if (++this.#interims > MAX_INTERIM) throw new MalformedResponse('too many interim responses');
+      if (head.status !== 100) this.#handler!.onInterim(head.status, head.fields);
+      return;
+    }
+    this.head = head;
+    this.#remaining = head.framing === 'length' ? head.length : 0;
+    this.#decoder = head.framing === 'chunked' ? new ChunkedDecoder() : null;
+    this.#handler!.onHead(head);
+  }
+}
+
+const NO_TRAILERS: string[] = [];
+
+/** Where the head that begins at `start` ends, its empty line included; -1 when `limit` comes first. */
+function headEnd(bytes: Buffer, start: number, limit: number): number {
+  // Looks at the last of four bytes first: most of them are neither CR nor LF, and four are skipped at once.
+  let at = start + 3;
+  while (at < limit) {
+    const byte = bytes[at]!;
+    if (byte === 0x0a) {
+      if (bytes[at - 1] === 0x0d && bytes[at - 2] === 0x0a && bytes[at - 3] === 0x0d) return at + 1;
+      at += 2;
+    } else at += byte === 0x0d ? 1 : 4;
+  }
+  return -1;
+}
