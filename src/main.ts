@@ -1,9 +1,7 @@
 #!/usr/bin/env node
-// The command line: which command, which options, which exit code. What the commands do is in `commands/`.
+// The command line: which command, which options, which exit code. What the commands do is in `commands/`; each
+// is loaded when it is asked for, because what `explain` needs takes `check` longer to load than to work.
 import { parseArgs } from 'node:util';
-import { check } from './commands/check.ts';
-import { explain } from './commands/explain.ts';
-import { start } from './commands/start.ts';
 
 const USAGE = `Parvis, an edge gateway.
 
@@ -30,11 +28,11 @@ const OPTIONS = {
 } as const;
 
 /** Options that a command takes besides --config and --help. */
-const COMMANDS: Record<string, readonly string[]> = {
-  start: ['local', 'http-port', 'workers'],
-  check: [],
-  explain: ['method', 'header', 'json'],
-};
+const COMMANDS = new Map<string | undefined, readonly string[]>([
+  ['start', ['local', 'http-port', 'workers']],
+  ['check', []],
+  ['explain', ['method', 'header', 'json']],
+]);
 
 /** Wrong words on the command line. */
 class UsageError extends Error {}
@@ -51,7 +49,7 @@ async function run(): Promise<number> {
     process.stdout.write(USAGE);
     return 0;
   }
-  const takes = command === undefined ? undefined : COMMANDS[command];
+  const takes = COMMANDS.get(command);
   if (takes === undefined) {
     throw new UsageError(command === undefined ? 'no command' : `no command named "${command}"`);
   }
@@ -66,13 +64,18 @@ async function run(): Promise<number> {
     );
   }
   switch (command) {
-    case 'check':
+    case 'check': {
+      const { check } = await import('./commands/check.ts');
       return check(values.config);
-    case 'explain':
+    }
+    case 'explain': {
+      const { explain } = await import('./commands/explain.ts');
       return explain(values.config, operands[0]!, values);
+    }
     default: {
       const httpPort = numberOption('--http-port', values['http-port'], 0, 65535);
-      const workers = numberOption('--workers', values.workers, 1, 256);
+      const workers = numberOption('--workers', values.workers, 1, 128);
+      const { start } = await import('./commands/start.ts');
       return start({ config: values.config, local: values.local, httpPort, workers });
     }
   }
@@ -89,6 +92,14 @@ function numberOption(
   if (!(value >= least && value <= most))
     throw new UsageError(`${name} takes a number from ${least} to ${most}`);
   return value;
+}
+
+// A reader that is gone (`| head`, a log collector that restarts) is no reason to stop serving.
+process.stdout.on('error', ignoreBrokenPipe);
+process.stderr.on('error', ignoreBrokenPipe);
+
+function ignoreBrokenPipe(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EPIPE') throw error;
 }
 
 try {

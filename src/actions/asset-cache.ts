@@ -1,6 +1,10 @@
-// Keeps files that never change, by upstream and path, within a number of bytes: what an SPA container serves
-// under a name with a content hash. Only what is the same for everybody is kept (RFC 9111 sections 3 and 3.5).
+// Keeps files that never change, by all that the container was told of where it is asked, within a number of
+// bytes. Only what is the same for everybody is kept (RFC 9111 sections 3 and 3.5). Requests for a file that is
+// still on its way go to the container as well: none waits for another client's (CA-11).
 import { LRUCache } from 'lru-cache';
+import { processLog } from '../observe/process-log.ts';
+import type { Exchange } from '../proxy/exchange.ts';
+import { nominatedIn } from '../proxy/response-head.ts';
 import { Field, fieldOf } from '../routing/field-names.ts';
 import { isCompressible } from '../static/content-types.ts';
 import type { Encoding } from '../static/encodings.ts';
@@ -32,12 +36,12 @@ export class AssetCache {
     return this.#entries.calculatedSize;
   }
 
-  get(upstream: Upstream, key: string): Representation | undefined {
-    return this.#entries.get(cacheKey(upstream, key))?.representation;
+  get(key: string): Representation | undefined {
+    return this.#entries.get(key)?.representation;
   }
 
   /** Keeps a complete answer; its compressed variants follow when they are made. */
-  store(upstream: Upstream, key: string, answer: Collector, cacheControl: string): Representation {
+  store(key: string, answer: Collector, cacheControl: string): Representation {
     const { head, bytes } = answer;
     const type = fieldValue(head, 'content-type') ?? 'application/octet-stream';
     const modified = fieldValue(head, 'last-modified');
@@ -56,20 +60,20 @@ export class AssetCache {
     };
     const representation = new Representation(source);
     const entry: Entry = { representation, bytes: bytes.length + 1 };
-    const where = cacheKey(upstream, key);
-    this.#entries.set(where, entry);
+    this.#entries.set(key, entry);
     if (source.compressible) {
-      void compressAll(bytes).then((variants) => {
-        if (this.#entries.peek(where) !== entry) return;
-        const size = Object.values(variants).reduce(
-          (sum, variant) => sum + (variant?.bytes.length ?? 0),
-          entry.bytes,
-        );
-        this.#entries.set(where, {
-          representation: new Representation({ ...source, variants }),
-          bytes: size,
-        });
-      });
+      compressAll(bytes).then(
+        (variants) => {
+          if (this.#entries.peek(key) !== entry) return;
+          const all = Object.values(variants);
+          const size = all.reduce((sum, variant) => sum + (variant?.bytes.length ?? 0), entry.bytes);
+          this.#entries.set(key, {
+            representation: new Representation({ ...source, variants }),
+            bytes: size,
+          });
+        },
+        (error: Error) => processLog.warn('an asset could not be compressed', { key, detail: error.message }),
+      );
     }
     return representation;
   }
@@ -77,7 +81,14 @@ export class AssetCache {
 
 const NO_VARIANTS: { readonly [K in Encoding]: null } = { zstd: null, br: null, gzip: null };
 
-const cacheKey = (upstream: Upstream, key: string): string => `${upstream.name} ${key}`;
+/**
+ * Everything of a request that a container may put into its answer to a plain one: a client that names another port
+ * in `Host` must not choose the links that others get (CA-01, CA-07).
+ */
+export function cacheKey(upstream: Upstream, { request, secure }: Exchange): string {
+  const { host, port, path, query } = request;
+  return `${upstream.name} ${secure ? 'https' : 'http'}://${host}:${port}${path}${query}`;
+}
 
 /** Collects the body of an answer that may be kept. */
 export class Collector {
@@ -126,13 +137,17 @@ export function isStorable(head: ResponseHead, limit: number): boolean {
   return true;
 }
 
+/** Fields about when and how this one copy came. */
+const NOT_KEPT = new Set(['accept-ranges', 'expires', 'age', 'pragma']);
+
 /** Fields of an answer that are neither made anew nor about this one exchange. */
 function keptFields(head: ResponseHead): string[] {
   const kept: string[] = [];
+  const nominated = nominatedIn(head.fields);
   for (let i = 0; i < head.fields.length; i += 2) {
     const name = head.fields[i]!.toLowerCase();
-    const made = name === 'accept-ranges' || name === 'expires' || name === 'age' || name === 'pragma';
-    if (fieldOf(name) === Field.OTHER && !made) kept.push(name, head.fields[i + 1]!);
+    if (fieldOf(name) !== Field.OTHER || NOT_KEPT.has(name) || nominated?.has(name)) continue;
+    kept.push(name, head.fields[i + 1]!);
   }
   return kept;
 }

@@ -23,7 +23,7 @@ export class ProxyAction implements Action {
 
   run(exchange: Exchange): void {
     const writer = new ResponseWriter(exchange);
-    if (exchange.method === 'OPTIONS' && exchange.req.headers['max-forwards'] === '0') {
+    if (exchange.method === 'OPTIONS' && Number(exchange.req.headers['max-forwards'] ?? 1) === 0) {
       // RFC 9110 section 7.6.2: the chain ends here, and the answer is about us.
       writer.reply({ status: 204, fields: ['allow', 'OPTIONS'], length: 0, bodiless: true }, null);
       return;

@@ -68,7 +68,7 @@ export class Representation {
     const headers = exchange.req.headers;
     const { compress } = exchange.route.response;
     let coded = this.#identity;
-    if (compress !== null && headers.range === undefined) {
+    if (compress !== null && headers.range === undefined && this.#identity.bytes.length >= compress.minSize) {
       const chosen = chooseEncoding(
         headers['accept-encoding'] as string | undefined,
         this.#coded,
@@ -122,13 +122,18 @@ export class Representation {
       if (known.plan === route.response && known.secure === secure) return known.fields;
     }
     const plan = route.response;
-    const own = secure ? plan.ownSecure : plan.own;
+    const drop = secure ? plan.dropSecure : plan.drop;
+    const set = secure ? plan.setSecure : plan.set;
     const fields = [...this.#fields(exchange, coded), 'cache-control', this.#cacheControl(plan)];
     const kept: string[] = [];
     for (let i = 0; i < fields.length; i += 2) {
-      if (!plan.drop.has(fields[i]!)) kept.push(fields[i]!, fields[i + 1]!);
+      if (!drop.has(fields[i]!)) kept.push(fields[i]!, fields[i + 1]!);
     }
-    kept.push('content-length', String(coded.bytes.length), ...own);
+    for (const { name, value } of plan.defaults) {
+      // What a replica's answer came with is not filled in again.
+      if (!fields.some((field, i) => i % 2 === 0 && field === name)) kept.push(name, value);
+    }
+    kept.push('content-length', String(coded.bytes.length), ...set);
     if (coded.heads.length < MAX_HEADS) coded.heads.push({ plan, secure, fields: kept });
     return kept;
   }

@@ -6,10 +6,16 @@ import type { AnswerSink, BodySource } from '../proxy/answer.ts';
 import type { Action, Exchange } from '../proxy/exchange.ts';
 import { type ForwardTarget, forward } from '../proxy/forward.ts';
 import { ResponseWriter } from '../proxy/response-writer.ts';
-import { CACHE_CONTROL, cacheClass, isHiddenPath, isNavigation } from '../static/cache-rules.ts';
+import {
+  CACHE_CONTROL,
+  type CacheClass,
+  cacheClass,
+  isHiddenPath,
+  isNavigation,
+} from '../static/cache-rules.ts';
 import type { Upstream } from '../upstream/upstream.ts';
 import type { ResponseHead } from '../wire/response-head.ts';
-import { type AssetCache, Collector, fieldValue, isStorable } from './asset-cache.ts';
+import { type AssetCache, Collector, cacheKey, fieldValue, isStorable } from './asset-cache.ts';
 
 export interface SpaUpstreamOptions {
   readonly upstream: Upstream;
@@ -17,15 +23,20 @@ export interface SpaUpstreamOptions {
   readonly immutable: readonly string[];
   readonly sourceMaps: boolean;
   readonly cache: AssetCache;
+  /** Of the route. The patterns of `immutable` begin below it. */
+  readonly pattern: string;
 }
 
 export class SpaUpstreamAction implements Action {
   readonly upstream: Upstream;
   readonly #options: SpaUpstreamOptions;
+  /** Characters of the route's prefix. */
+  readonly #prefix: number;
 
   constructor(options: SpaUpstreamOptions) {
     this.upstream = options.upstream;
     this.#options = options;
+    this.#prefix = options.pattern.endsWith('/*') ? options.pattern.length - 2 : 0;
   }
 
   run(exchange: Exchange): void {
@@ -35,19 +46,22 @@ export class SpaUpstreamAction implements Action {
       return writer.fail('METHOD_NOT_ALLOWED', ['allow', 'GET, HEAD']);
     const { sourceMaps, cache } = this.#options;
     const { path, query } = exchange.request;
-    if (isHiddenPath(path, { sourceMaps })) return writer.fail('NOT_FOUND');
-    const immutable = cacheClass(path, this.#options) === 'immutable';
+    const below = this.#prefix === 0 ? path : path.slice(this.#prefix) || '/';
+    if (isHiddenPath(below, { sourceMaps })) return writer.fail('NOT_FOUND', [], false);
+    const kind = cacheClass(below, this.#options);
     // Who sends credentials gets the container's own answer, and nobody else gets that.
-    const storable = immutable && exchange.req.headers.authorization === undefined;
-    const key = `${path}${query}`;
+    const storable = kind === 'immutable' && exchange.req.headers.authorization === undefined;
+    let key: string | null = null;
     if (storable) {
-      const known = cache.get(this.upstream, key);
+      key = cacheKey(this.upstream, exchange);
+      const known = cache.get(key);
       if (known !== undefined) return known.serve(exchange, writer);
+      // Only a GET brings the whole.
+      if (method !== 'GET') key = null;
     }
-    // Only a GET brings the whole; what is asked for plainly may be kept for everybody.
-    const fill = storable && method === 'GET';
-    const target = { upstream: this.upstream, path, query, hostHeader: null, plain: fill };
-    forward(exchange, target, new SpaAnswer(exchange, writer, this.#options, fill ? key : null));
+    // What is asked for plainly may be kept for everybody.
+    const target = { upstream: this.upstream, path, query, hostHeader: null, plain: key !== null };
+    forward(exchange, target, new SpaAnswer(exchange, writer, this.#options, kind, key));
   }
 }
 
@@ -56,6 +70,7 @@ class SpaAnswer implements AnswerSink {
   readonly #exchange: Exchange;
   readonly #writer: ResponseWriter;
   readonly #options: SpaUpstreamOptions;
+  readonly #kind: CacheClass;
   /** Under which the answer may be kept; null where it may not. */
   readonly #key: string | null;
   #source: BodySource | null = null;
@@ -63,10 +78,17 @@ class SpaAnswer implements AnswerSink {
   /** The answer is not passed on: another one has been given. */
   #replaced = false;
 
-  constructor(exchange: Exchange, writer: ResponseWriter, options: SpaUpstreamOptions, key: string | null) {
+  constructor(
+    exchange: Exchange,
+    writer: ResponseWriter,
+    options: SpaUpstreamOptions,
+    kind: CacheClass,
+    key: string | null,
+  ) {
     this.#exchange = exchange;
     this.#writer = writer;
     this.#options = options;
+    this.#kind = kind;
     this.#key = key;
   }
 
@@ -84,7 +106,7 @@ class SpaAnswer implements AnswerSink {
     const navigation = isNavigation(method, req.headers.accept, request.path);
     if (head.status === 404 && navigation) return this.#askForIndex();
     if (!navigation && isFallbackDocument(head, request.path, this.#options.index)) {
-      return this.#replace(() => this.#writer.fail('NOT_FOUND'));
+      return this.#replace(() => this.#writer.fail('NOT_FOUND', [], false));
     }
     const cacheControl = this.#cacheControl(head, navigation);
     if (this.#key !== null && head.status === 200 && isStorable(head, this.#options.cache.maxEntry)) {
@@ -122,7 +144,7 @@ class SpaAnswer implements AnswerSink {
     if (this.#replaced) return;
     if (this.#collector === null) return this.#writer.end(trailers);
     const { cache } = this.#options;
-    const kept = cache.store(this.#options.upstream, this.#key!, this.#collector, CACHE_CONTROL.immutable);
+    const kept = cache.store(this.#key!, this.#collector, CACHE_CONTROL.immutable);
     kept.serve(this.#exchange, this.#writer);
   }
 
@@ -139,8 +161,7 @@ class SpaAnswer implements AnswerSink {
 
   /** A container without a fallback of its own: the index document answers the navigation. */
   #askForIndex(): void {
-    const { upstream, index } = this.#options;
-    const { pattern } = this.#exchange.route;
+    const { upstream, index, pattern } = this.#options;
     const base = pattern.endsWith('/*') ? pattern.slice(0, -1) : '/';
     const target: ForwardTarget = { upstream, path: base + index, query: '', hostHeader: null, plain: false };
     this.#replace(() => forward(this.#exchange, target, new IndexAnswer(this.#writer)));
@@ -154,7 +175,7 @@ class SpaAnswer implements AnswerSink {
     if (navigation || /^text\/html\b/i.test(type) || path.endsWith('/')) return CACHE_CONTROL.document;
     // What the container keeps from others is not made public by its name.
     if (/(^|[\s,])(private|no-store)\b/i.test(fieldValue(head, 'cache-control') ?? '')) return undefined;
-    const kind = cacheClass(path, this.#options);
+    const kind = this.#kind;
     const policy = this.#exchange.route.response.cache;
     return kind === 'revalidate' && policy !== null ? policy.control : CACHE_CONTROL[kind];
   }

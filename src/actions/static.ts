@@ -36,17 +36,17 @@ export interface StaticOptions {
 export class StaticAction implements Action {
   readonly #root: StaticRoot;
   readonly #fallback: StaticFile | undefined;
+  readonly #isApplication: boolean;
   /** Characters of the route's prefix: the folder begins below it. */
   readonly #prefix: number;
-  readonly #exact: boolean;
 
   constructor(root: StaticRoot, options: StaticOptions) {
     this.#root = root;
     const { manifest } = root;
     if (options.fallback && manifest.index !== false)
       this.#fallback = manifest.files.get(`/${manifest.index}`);
-    this.#exact = !options.pattern.endsWith('/*');
-    this.#prefix = this.#exact ? 0 : options.pattern.length - 2;
+    this.#isApplication = options.fallback;
+    this.#prefix = options.pattern.endsWith('/*') ? options.pattern.length - 2 : 0;
   }
 
   run(exchange: Exchange): void {
@@ -82,7 +82,8 @@ export class StaticAction implements Action {
         return this.#fallback;
       }
     }
-    writer.fail('NOT_FOUND');
+    // Below an application a missing asset is never answered with HTML, not even with an error page.
+    writer.fail('NOT_FOUND', [], !this.#isApplication);
     return undefined;
   }
 }

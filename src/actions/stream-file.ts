@@ -19,6 +19,7 @@ export function streamFile(exchange: Exchange, writer: ResponseWriter, file: Sta
   const cacheControl = policy ? cache.control : file.cacheControl;
   const fields = ['content-type', file.type, 'etag', file.etag, 'accept-ranges', 'bytes'];
   if (file.lastModifiedDate !== null) fields.push('last-modified', file.lastModifiedDate);
+  if (file.compressible && route.response.compress !== null) fields.push('vary', 'accept-encoding');
   const { status } = verdict;
   if (status === 412) return writer.fail('PRECONDITION_FAILED');
   if (status === 416) return writer.fail('RANGE_NOT_SATISFIABLE', ['content-range', `bytes */${file.size}`]);

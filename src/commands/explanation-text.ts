@@ -2,7 +2,7 @@
 import type { Explanation } from '../gateway/explain.ts';
 
 export function formatExplanation(explanation: Explanation): string {
-  const { request, refusal, host, route, others, replicas, policies, requestToReplica } = explanation;
+  const { request, refusal, host, route, others, replicas, policies, requestToReplica, answer } = explanation;
   const lines: string[] = [];
   if (refusal !== null) return `refused at the gate: ${refusal.status} ${refusal.code}. ${refusal.message}\n`;
   const { method, host: name, path, query } = request!;
@@ -16,7 +16,11 @@ export function formatExplanation(explanation: Explanation): string {
   else {
     lines.push(`route    ${route.source}`, `         ${route.why}`, `action   ${route.action}`);
   }
-  if (replicas !== null) {
+  if (answer !== null && route !== null) {
+    const where = answer.location === null ? '' : ` to ${answer.location}`;
+    lines.push(`answer   ${answer.status}${where}, given by the gateway itself`);
+  }
+  if (replicas !== null && requestToReplica !== null) {
     lines.push(`replicas ${replicas.balance}`, ...replicas.urls.map((url) => `         ${url}`));
   }
   if (others.length > 0) {
@@ -25,7 +29,11 @@ export function formatExplanation(explanation: Explanation): string {
     for (const other of others) lines.push(`  ${other.pattern.padEnd(width)}  ${other.action}: ${other.why}`);
   }
   if (requestToReplica !== null)
-    lines.push('', 'sent to the replica', ...requestToReplica.map((line) => `  ${line}`));
+    lines.push(
+      '',
+      'sent to the replica, for a client at 203.0.113.7',
+      ...requestToReplica.map((line) => `  ${line}`),
+    );
   if (policies !== null) {
     lines.push('', 'response headers');
     for (const [field, value] of policies.responseSet) lines.push(`  ${field}: ${value}`);

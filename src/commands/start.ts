@@ -10,6 +10,11 @@ import { localTable } from './local-table.ts';
 
 /** Milliseconds for what is under way when a signal comes; the rest is cut. */
 const DRAIN = 30_000;
+/**
+ * Milliseconds in which a repeated signal is the same wish: Ctrl-C reaches the gateway from the terminal and once
+ * more from npm, and timeout(1) signals both its child and its group.
+ */
+const SAME_WISH = 500;
 
 export interface StartOptions {
   readonly config: string;
@@ -57,14 +62,17 @@ function applyOptions(config: ResolvedConfig, { httpPort, workers }: StartOption
   return { ...config, listen: { http }, workers: workers ?? config.workers };
 }
 
-/** Resolves with the name of the first stop signal; a second one ends the process at once. */
+/** Resolves with the name of the first stop signal; a later one ends the process at once. */
 function onSignal(): Promise<string> {
   return new Promise((resolve) => {
-    let told = false;
+    let first = Number.NaN;
     for (const signal of ['SIGTERM', 'SIGINT'] as const) {
       process.on(signal, () => {
-        if (told) process.exit(1);
-        told = true;
+        if (performance.now() - first > SAME_WISH) {
+          process.stderr.write(`${signal} again: stopped at once\n`);
+          process.exit(1);
+        }
+        if (Number.isNaN(first)) first = performance.now();
         resolve(signal);
       });
     }

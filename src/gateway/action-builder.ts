@@ -40,6 +40,7 @@ export class ActionBuilder {
           ...action,
           upstream: this.#upstreams[action.upstream]!,
           cache: this.#cache,
+          pattern,
         });
       case 'spa':
       case 'files':
@@ -53,7 +54,7 @@ export class ActionBuilder {
 }
 
 function dependsOnPattern(action: ResolvedAction): boolean {
-  return action.kind === 'spa' || action.kind === 'files' || action.kind === 'redirect';
+  return action.kind !== 'proxy' && action.kind !== 'respond';
 }
 
 /** Equal for equal actions. The common kind is spelt out: JSON for 200,000 routes takes a while. */

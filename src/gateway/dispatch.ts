@@ -18,6 +18,8 @@ const NOWHERE: CanonicalRequest = {
   body: 'none',
   expectsContinue: false,
 };
+/** The same with a body on its way: it is read for a while, so that the client gets to see the answer. */
+const NOWHERE_WITH_BODY: CanonicalRequest = { ...NOWHERE, body: 'chunked' };
 
 /** Handles every request of a listener with the snapshot that `current` names at that moment. */
 export class Dispatcher {
@@ -52,6 +54,10 @@ export class Dispatcher {
     let action = this.#refusals.get(code);
     if (action === undefined) this.#refusals.set(code, (action = new FailAction(code)));
     res.shouldKeepAlive = false;
-    action.run(new Exchange(req, res, client, NOWHERE, snapshot.unknownHost, client.secure));
+    const { 'content-length': length, 'transfer-encoding': coding, expect } = req.headers;
+    // A client that expects an answer first has not sent its body.
+    const body = (length !== undefined || coding !== undefined) && expect === undefined;
+    const request = body ? NOWHERE_WITH_BODY : NOWHERE;
+    action.run(new Exchange(req, res, client, request, snapshot.unknownHost, client.secure));
   }
 }

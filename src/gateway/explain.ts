@@ -1,16 +1,12 @@
 // Why a request goes where it goes: runs it through the gate and the table that serve traffic and reports what
 // they did, with the heads that a replica and the client would see. Sends nothing.
-import type { IncomingMessage } from 'node:http';
-import { ProxyAction } from '../actions/proxy.ts';
 import type { ResolvedAction, ResolvedConfig, ResolvedHost } from '../config/resolved.ts';
 import { ERRORS, type ErrorCode } from '../errors.ts';
-import { TrustedProxies } from '../listener/client-address.ts';
-import { ClientConnection } from '../listener/client-connection.ts';
-import { Exchange, type RoutePlan } from '../proxy/exchange.ts';
-import { clientAuthority, requestHead } from '../proxy/headers.ts';
+import type { RoutePlan } from '../proxy/exchange.ts';
 import { canonicalize } from '../routing/canonical.ts';
 import { patternRelation } from '../routing/path-trie.ts';
 import { Upstream } from '../upstream/upstream.ts';
+import { rehearse } from './rehearsal.ts';
 import { buildTable } from './snapshot.ts';
 
 export interface ExplainedRequest {
@@ -40,12 +36,11 @@ export interface Explanation {
     cache: string | null;
     compress: string | null;
   } | null;
-  /** Lines of the head a replica would see; null where no replica is asked. */
+  /** Lines of the head a replica would see; null where no replica is asked. Sent by a client that is not trusted. */
   requestToReplica: string[] | null;
+  /** What the gateway answers by itself; null where a replica or a folder decides. */
+  answer: { status: number; location: string | null } | null;
 }
-
-/** Client address used where one is needed: from the block for documentation (RFC 5737). */
-const EXAMPLE_CLIENT = '203.0.113.7';
 
 export function explainRequest(config: ResolvedConfig, asked: ExplainedRequest): Explanation {
   const explanation: Explanation = {
@@ -57,6 +52,7 @@ export function explainRequest(config: ResolvedConfig, asked: ExplainedRequest):
     replicas: null,
     policies: null,
     requestToReplica: null,
+    answer: null,
   };
   const rawHeaders = ['Host', asked.authority, ...asked.headers.flat()];
   const raw = {
@@ -69,7 +65,11 @@ export function explainRequest(config: ResolvedConfig, asked: ExplainedRequest):
   const request = canonicalize(raw);
   if (typeof request === 'string') {
     const { status, message } = ERRORS[request];
-    return { ...explanation, refusal: { code: request, status, message } };
+    return {
+      ...explanation,
+      refusal: { code: request, status, message },
+      answer: { status, location: null },
+    };
   }
   const { host, port, path, query } = request;
   explanation.request = { method: asked.method, host, port, path, query };
@@ -80,7 +80,9 @@ export function explainRequest(config: ResolvedConfig, asked: ExplainedRequest):
   const table = buildTable(config, upstreams, manifests);
   const entry = table.host(host);
   const plan = table.match(host, path);
-  if (entry === undefined || plan === undefined) return explanation;
+  if (entry === undefined || plan === undefined) {
+    return { ...explanation, answer: { status: ERRORS.HOST_UNKNOWN.status, location: null } };
+  }
   const resolved = config.hosts.find((candidate) => namesOf(candidate).includes(entry.name))!;
   explanation.host = { name: entry.name, source: resolved.source, otherHosts: table.size - 1 };
   explanation.policies = describePolicies(plan, asked.secure);
@@ -103,7 +105,11 @@ export function explainRequest(config: ResolvedConfig, asked: ExplainedRequest):
   }
   for (const route of resolved.routes) {
     if (route === winner) continue;
-    const why = lostBecause(route.pattern, path, winner?.pattern);
+    // The routes of a host are not even looked at for a name that is redirected to it.
+    const why =
+      winner === undefined && explanation.route !== null
+        ? `${host} is redirected as a whole`
+        : lostBecause(route.pattern, path, winner?.pattern);
     explanation.others.push({
       source: route.source,
       pattern: route.pattern,
@@ -115,12 +121,14 @@ export function explainRequest(config: ResolvedConfig, asked: ExplainedRequest):
     const upstream = config.upstreams[winner.action.upstream]!;
     const urls = upstream.replicas.map((replica) => replica.url);
     explanation.replicas = { upstream: upstream.name, urls, balance: 'round-robin' };
-    explanation.requestToReplica = describeRequest(
-      asked,
-      raw,
-      new Exchange(fakeMessage(raw), null as never, fakeClient(asked.secure), request, plan, asked.secure),
-    );
   }
+  const fromFolder = winner?.action.kind === 'spa' || winner?.action.kind === 'files';
+  // Which files a folder holds is not known here; what is no GET is refused whatever it holds.
+  if (fromFolder && (asked.method === 'GET' || asked.method === 'HEAD')) return explanation;
+  const { requestHead, answer } = rehearse(plan, request, { ...asked, rawHeaders }, upstreams);
+  explanation.requestToReplica = requestHead === null ? null : requestHead.trimEnd().split('\r\n');
+  explanation.answer =
+    answer === null ? null : { status: answer.status, location: locationOf(answer.fields) };
   return explanation;
 }
 
@@ -135,9 +143,10 @@ function lostBecause(pattern: string, path: string, winner: string | undefined):
     case 'exact only':
       return `stands for ${pattern} alone; ${pattern}/* would match`;
     case 'other path': {
-      const prefix = pattern.replace(/\/\*$/, '');
+      if (!pattern.endsWith('/*')) return `stands for ${pattern} alone`;
+      const prefix = pattern.slice(0, -2);
       if (path.startsWith(prefix)) return `matches whole segments: ${path} is not below ${prefix}/`;
-      return `${path} is not ${pattern.endsWith('/*') ? `below ${prefix}/` : pattern}`;
+      return `${path} is not below ${prefix}/`;
     }
   }
 }
@@ -173,36 +182,7 @@ function describePolicies(plan: RoutePlan, secure: boolean): Explanation['polici
   };
 }
 
-/** The head as the forwarder would write it. */
-function describeRequest(asked: ExplainedRequest, raw: { url: string }, exchange: Exchange): string[] {
-  const { action } = exchange.route;
-  const { request } = exchange;
-  const path = action instanceof ProxyAction ? action.rewrite(request.path) : request.path;
-  const hostHeader = action instanceof ProxyAction ? action.hostHeader : null;
-  const authority =
-    hostHeader === null ? clientAuthority(request.host, request.port) : hostHeader || 'the replica';
-  const head = requestHead(exchange, {
-    method: asked.method,
-    path,
-    query: request.query,
-    authority,
-    plain: false,
-  });
-  return head === 'LOOP' ? [`${raw.url} came back to this gateway`] : head.trimEnd().split('\r\n');
-}
-
-function fakeMessage(raw: { method: string; rawHeaders: string[] }): IncomingMessage {
-  const headers: Record<string, string> = {};
-  for (let i = 0; i < raw.rawHeaders.length; i += 2)
-    headers[raw.rawHeaders[i]!.toLowerCase()] = raw.rawHeaders[i + 1]!;
-  return {
-    method: raw.method,
-    rawHeaders: raw.rawHeaders,
-    headers,
-    httpVersionMinor: 1,
-  } as unknown as IncomingMessage;
-}
-
-function fakeClient(secure: boolean): ClientConnection {
-  return new ClientConnection({ remoteAddress: EXAMPLE_CLIENT } as never, secure, new TrustedProxies([]));
+function locationOf(fields: readonly string[]): string | null {
+  for (let i = 0; i < fields.length; i += 2) if (fields[i] === 'location') return fields[i + 1]!;
+  return null;
 }

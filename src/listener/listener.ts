@@ -1,10 +1,10 @@
 // One bound address. Holds the protocol limits and timeouts, answers what never becomes a request, and hands
 // (req, res) on together with what is known of the connection. Outlives reloads.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo, Socket } from 'node:net';
-import { ERRORS, type ErrorCode } from '../errors.ts';
+import type { AddressInfo } from 'node:net';
 import type { TrustedProxies } from './client-address.ts';
 import { ClientConnection } from './client-connection.ts';
+import { type ListenerSocket, onClientError, onConnectRequest, refuse } from './refusal.ts';
 
 export type RequestHandler = (req: IncomingMessage, res: ServerResponse, client: ClientConnection) => void;
 
@@ -22,17 +22,26 @@ const LIMITS = {
   highWaterMark: 128 * 1024,
 } as const;
 
-type WithClient = Socket & { client?: ClientConnection };
+/** Requests of one connection that may wait for the answer to the one ahead of them. */
+const MAX_WAITING = 100;
+
+type WithClient = ListenerSocket & { client?: ClientConnection };
 
 export class Listener {
   readonly #server: Server;
+  readonly #handler: RequestHandler;
+  readonly #proxies: TrustedProxies;
   #draining = false;
 
   constructor(handler: RequestHandler, proxies: TrustedProxies) {
+    this.#handler = handler;
+    this.#proxies = proxies;
     const handle = (req: IncomingMessage, res: ServerResponse): void => {
-      if (this.#draining) res.shouldKeepAlive = false;
-      const socket = req.socket as WithClient;
-      handler(req, res, (socket.client ??= new ClientConnection(socket, false, proxies)));
+      // Said `connection: close` and closing: what still arrives is not acted on (RFC 9112 section 9.6).
+      if (!req.socket.writable) return;
+      // Node gives the socket to one response at a time.
+      if (res.socket === null) this.#enqueue(req, res);
+      else this.#handle(req, res);
     };
     this.#server = createServer({
       ...LIMITS,
@@ -48,8 +57,32 @@ export class Listener {
     // The gate decides whether `100 Continue` is sent, and whether the expectation is one we know.
     this.#server.on('checkContinue', handle);
     this.#server.on('checkExpectation', handle);
-    this.#server.on('connect', (_req: IncomingMessage, socket: Socket) => refuse(socket, 'METHOD_UNKNOWN'));
+    this.#server.on('connect', onConnectRequest);
     this.#server.on('clientError', onClientError);
+  }
+
+  #handle(req: IncomingMessage, res: ServerResponse): void {
+    if (this.#draining) res.shouldKeepAlive = false;
+    const socket = req.socket as WithClient;
+    this.#handler(req, res, (socket.client ??= new ClientConnection(socket, false, this.#proxies)));
+  }
+
+  /**
+   * Holds a pipelined request back until the answer ahead of it is complete. An answer that closes the
+   * connection is thus the end: nothing behind it is acted on (RFC 9112 section 9.6), and one connection has
+   * one exchange under way at a time.
+   */
+  #enqueue(req: IncomingMessage, res: ServerResponse<IncomingMessage>): void {
+    const socket = req.socket as WithClient;
+    const waiting = (socket.waiting ??= []);
+    // Node reads on while answers are short. A client that pipelines has to expect a close (section 9.3.2).
+    if (waiting.length === MAX_WAITING) return void socket.destroy();
+    waiting.push(res);
+    res.once('socket', () => {
+      waiting.shift();
+      if (socket.broken !== undefined && !req.complete) refuse(socket, socket.broken);
+      else this.#handle(req, res);
+    });
   }
 
   /** Binds; resolves with the port, rejects with the error of the system. */
@@ -78,45 +111,4 @@ export class Listener {
       this.#server.closeIdleConnections();
     });
   }
-}
-
-/** What the parser refuses never becomes a request: answered here in plain bytes, then closed. */
-function onClientError(error: NodeJS.ErrnoException, socket: Socket): void {
-  refuse(socket, codeOfParserError(error.code));
-}
-
-function codeOfParserError(code: string | undefined): ErrorCode {
-  switch (code) {
-    case 'HPE_HEADER_OVERFLOW':
-    case 'HPE_CHUNK_EXTENSIONS_OVERFLOW':
-      return 'HEADERS_TOO_LARGE';
-    case 'ERR_HTTP_REQUEST_TIMEOUT':
-      return 'REQUEST_TIMEOUT';
-    default:
-      return 'BAD_REQUEST';
-  }
-}
-
-const STATUS_TEXT: Record<number, string> = {
-  400: 'Bad Request',
-  408: 'Request Timeout',
-  431: 'Request Header Fields Too Large',
-  501: 'Not Implemented',
-};
-
-function refuse(socket: Socket, code: ErrorCode): void {
-  const { status, message } = ERRORS[code];
-  const current = (socket as unknown as { _httpMessage?: { headersSent?: boolean } | null })._httpMessage;
-  // In the middle of an answer another one would be taken for part of it.
-  if (!socket.writable || current?.headersSent === true) {
-    socket.destroy();
-    return;
-  }
-  const body = `${JSON.stringify({ error: { code, status, message, retry: false } })}\n`;
-  socket.end(
-    `HTTP/1.1 ${status} ${STATUS_TEXT[status] ?? 'Error'}\r\nconnection: close\r\n` +
-      `content-type: application/json; charset=utf-8\r\nx-content-type-options: nosniff\r\n` +
-      `cache-control: no-store\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
-    () => socket.destroy(),
-  );
 }

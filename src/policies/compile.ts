@@ -15,7 +15,10 @@ export function compilePolicies(policies: ResolvedPolicies): CompiledPolicies {
   const security = compileSecurity(policies.security);
   const set: string[] = [];
   const named = new Set(policies.headers.responseSet.map(([name]) => name.toLowerCase()));
-  const drop = new Set([...security.owned, ...policies.headers.responseRemove, ...named]);
+  const dropSecure = new Set([...security.owned, ...policies.headers.responseRemove, ...named]);
+  // RFC 6797 section 7.2: never over plain HTTP. Without a security policy it is the replica's own affair.
+  const drop =
+    policies.security === false ? dropSecure : new Set([...dropSecure, 'strict-transport-security']);
   // `headers` comes after `security`, so it has the last word on a name that both set.
   for (let i = 0; i < security.set.length; i += 2) {
     if (!named.has(security.set[i]!)) set.push(security.set[i]!, security.set[i + 1]!);
@@ -24,16 +27,14 @@ export function compilePolicies(policies: ResolvedPolicies): CompiledPolicies {
   const removed = new Set(policies.headers.responseRemove);
   const defaults = security.defaults.filter(({ name }) => !named.has(name) && !removed.has(name));
   const setSecure = named.has('strict-transport-security') ? set : [...set, ...security.hsts];
-  const filled = defaults.flatMap(({ name, value }) => [name, value]);
   return {
     request: compileRequestHeaders(policies.headers),
     response: {
       drop,
+      dropSecure,
       set,
       setSecure,
       defaults,
-      own: [...set, ...filled],
-      ownSecure: [...setSecure, ...filled],
       cache: policies.cache,
       compress: policies.compress === false ? null : policies.compress,
     },

@@ -7,10 +7,13 @@ const DRAIN_LIMIT = 64 * 1024;
 const LINGER = 2_000;
 
 /** The request is not all here, and waiting for the rest is not worth the connection: it closes after the answer. */
-export function mustClose({ req, request, awaitsContinue }: Exchange): boolean {
+export function mustClose({ req, request }: Exchange): boolean {
   if (request.body === 'none' || req.complete) return false;
+  // A client that asked may take the answer for a no, and send its next request where the body would be
+  // (CVE-2024-24791).
+  if (request.expectsContinue) return true;
   const length = req.headers['content-length'];
-  return awaitsContinue || length === undefined || Number(length) > DRAIN_LIMIT;
+  return length === undefined || Number(length) > DRAIN_LIMIT;
 }
 
 /** Ends the response, after what is left of the request was read or its time is over. */
@@ -29,5 +32,6 @@ export function finish(exchange: Exchange, body: string | Buffer | undefined): v
     clearTimeout(timer);
     res.end();
   };
-  req.once('end', done).once('close', done).resume();
+  // `aborted`: what should have been the rest of the body was not.
+  req.once('end', done).once('aborted', done).once('close', done).resume();
 }

@@ -64,8 +64,9 @@ class Forward implements ResponseHandler, BodySource {
     const { request, route } = exchange;
     const authority =
       hostHeader === null ? clientAuthority(request.host, request.port) : hostHeader || replica.authority;
+    const method = this.#target.method ?? exchange.method;
     const head = requestHead(exchange, {
-      method: this.#target.method ?? exchange.method,
+      method,
       path: this.#target.path,
       query: this.#target.query,
       authority,
@@ -76,7 +77,7 @@ class Forward implements ResponseHandler, BodySource {
     this.#connection = connection;
     connection.send(head, this, {
       hasBody: this.#body !== null,
-      bodiless: exchange.method === 'HEAD',
+      bodiless: method === 'HEAD',
       responseTimeout: route.timeouts.response ?? upstream.timeouts.response,
       idleTimeout: route.timeouts.idle ?? upstream.timeouts.idle,
     });
@@ -116,6 +117,8 @@ class Forward implements ResponseHandler, BodySource {
   onFailure(failure: WireFailure): void {
     const connection = this.#connection!;
     this.#connection = null;
+    // What the client sends meanwhile must not go to the connection that failed.
+    this.#body?.hold();
     if (!this.#answered && this.#attempts < MAX_ATTEMPTS) {
       const again = retryAfter(failure.kind, {
         method: this.#exchange.method,

@@ -1,11 +1,18 @@
 // Header fields across the gateway: what of a request goes on to a replica, and what of an answer may pass
 // back. Hop-by-hop fields end here (RFC 9110 section 7.6.1); who the client is, is said by us alone.
+import { createHash } from 'node:crypto';
+import { hostname } from 'node:os';
+import { performance } from 'node:perf_hooks';
 import { Field, fieldOf } from '../routing/field-names.ts';
 import type { Exchange } from './exchange.ts';
 import { forwardedByTrusted } from './forwarded.ts';
 
-/** Name of this process in `Via`, so that a request that comes back to it is recognised. */
-export const VIA_NAME = `parvis-${Math.random().toString(36).slice(2, 10)}`;
+const PROCESS = `${hostname()} ${process.pid} ${performance.timeOrigin}`;
+/**
+ * Name of this process in `Via`, so that a request that comes back to it is recognised. Its worker threads share
+ * it: the way back may lead to another one.
+ */
+export const VIA_NAME = `parvis-${createHash('sha256').update(PROCESS).digest('hex').slice(0, 10)}`;
 
 /**
  * Fields a client may not have removed by naming them in `Connection`: they belong to the whole way, and a
@@ -125,14 +132,18 @@ export function passableTrailers(raw: readonly string[]): string[] {
   return passed;
 }
 
-/** The fields that are meant for the client, for heads that no policy touches (1xx). */
-export function endToEnd(fields: readonly string[]): string[] {
+/** The fields of an interim head (1xx) that are meant for the client; `nominated` and `drop` are not. */
+export function endToEnd(
+  fields: readonly string[],
+  nominated: ReadonlySet<string> | null,
+  drop: ReadonlySet<string>,
+): string[] {
   const passed: string[] = [];
   for (let i = 0; i < fields.length; i += 2) {
     const field = fieldOf(fields[i]!);
-    if (field === Field.OTHER || field === Field.CONTENT_TYPE || field === Field.CACHE_CONTROL) {
-      passed.push(fields[i]!, fields[i + 1]!);
-    }
+    if (field !== Field.OTHER && field !== Field.CONTENT_TYPE && field !== Field.CACHE_CONTROL) continue;
+    const name = fields[i]!.toLowerCase();
+    if (nominated?.has(name) !== true && !drop.has(name)) passed.push(fields[i]!, fields[i + 1]!);
   }
   return passed;
 }

@@ -12,15 +12,14 @@ export interface RequestPlan {
 export interface ResponsePlan {
   /** Lower-case names dropped from what a replica or an action sends, because a policy removes or replaces them. */
   readonly drop: ReadonlySet<string>;
+  /** The same for secure exchanges, where a replica's own Strict-Transport-Security may pass. */
+  readonly dropSecure: ReadonlySet<string>;
   /** Names and values, alternating, appended to every response. */
   readonly set: readonly string[];
   /** The same for secure exchanges: with Strict-Transport-Security. */
   readonly setSecure: readonly string[];
   /** Gateway defaults: added where the replica did not send the field. Names in lower case. */
   readonly defaults: readonly { readonly name: string; readonly value: string }[];
-  /** `set` and `setSecure` with all defaults, for responses that are ours from the start. */
-  readonly own: readonly string[];
-  readonly ownSecure: readonly string[];
   readonly cache: { readonly control: string; readonly override: boolean } | null;
   readonly compress: { readonly encodings: readonly Encoding[]; readonly minSize: number } | null;
 }

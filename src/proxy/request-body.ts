@@ -36,6 +36,13 @@ export class RequestBody {
     if (this.#connection !== null) this.#exchange.req.resume();
   }
 
+  /** The connection is gone; what the client sends waits for the next one. */
+  hold(): void {
+    if (this.#connection === null) return;
+    this.#connection = null;
+    this.#exchange.req.pause();
+  }
+
   /** Nothing goes to the replica any more. What the client still sends is for the writer to drain. */
   stop(): void {
     this.#connection = null;

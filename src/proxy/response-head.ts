@@ -26,6 +26,8 @@ export interface ClientHead {
   readonly fields: string[];
   /** Coding to apply to the body, null for none. */
   readonly encoding: Encoding | null;
+  /** `Content-Length` of the answer if its body is not encoded here; -1 when unknown. */
+  readonly length: number;
 }
 
 /** Index of a field that is not there. */
@@ -34,6 +36,8 @@ const NONE = -1;
 /** Applies the route's response policies to the head of an answer. */
 export function clientHead(exchange: Exchange, head: PlainHead): ClientHead {
   const plan = exchange.route.response;
+  const drop = exchange.secure ? plan.dropSecure : plan.drop;
+  const nominated = nominatedIn(head.fields);
   const source = head.fields;
   const out: string[] = [];
   let cacheControl = NONE;
@@ -42,14 +46,12 @@ export function clientHead(exchange: Exchange, head: PlainHead): ClientHead {
   let type: string | undefined;
   let encoded = false;
   let partial = false;
-  let nominated: Set<string> | null = null;
+  let personal = false;
   for (let i = 0; i < source.length; i += 2) {
     const name = source[i]!;
     const field = fieldOf(name);
     switch (field) {
       case Field.CONNECTION:
-        nominated = nominatedFields(source[i + 1]!);
-        continue;
       case Field.CONTENT_LENGTH:
       case Field.TRANSFER_ENCODING:
       case Field.KEEP_ALIVE:
@@ -58,16 +60,6 @@ export function clientHead(exchange: Exchange, head: PlainHead): ClientHead {
       case Field.TRAILER:
       case Field.UPGRADE:
         continue;
-      case Field.CACHE_CONTROL:
-        if (head.cacheControl !== undefined) continue;
-        cacheControl = out.length;
-        break;
-      case Field.ETAG:
-        etag = out.length;
-        break;
-      case Field.VARY:
-        vary = out.length;
-        break;
       case Field.CONTENT_TYPE:
         type = source[i + 1]!;
         break;
@@ -77,48 +69,104 @@ export function clientHead(exchange: Exchange, head: PlainHead): ClientHead {
       case Field.CONTENT_RANGE:
         partial = true;
         break;
+      case Field.SET_COOKIE:
+        personal = true;
+        break;
     }
-    if (plan.drop.size > 0 && plan.drop.has(name.toLowerCase())) continue;
+    if (drop.size > 0 || nominated !== null) {
+      const lower = name.toLowerCase();
+      if (drop.has(lower) || nominated?.has(lower)) continue;
+    }
+    // Where the fields are that may be changed below, now that it is certain that they stay.
+    if (field === Field.ETAG) etag = out.length;
+    else if (field === Field.VARY) vary = out.length;
+    else if (field === Field.CACHE_CONTROL) {
+      if (head.cacheControl !== undefined) continue;
+      cacheControl = out.length;
+    } else if (field === Field.OTHER && head.cacheControl !== undefined && isExpires(name)) continue;
     out.push(name, source[i + 1]!);
   }
-  if (nominated !== null) removeAll(out, nominated);
-  applyCacheControl(out, plan.cache, head, cacheControl);
+  if (!drop.has('cache-control')) applyCacheControl(out, plan.cache, head, cacheControl);
 
   let encoding: Encoding | null = null;
+  let { length } = head;
   if (
     plan.compress !== null &&
     head.coded !== true &&
     !encoded &&
-    !partial &&
-    type !== undefined &&
-    isCompressible(type)
+    mayVary(head, type, plan.compress.minSize)
   ) {
-    const status = head.status;
-    const eligible =
-      status >= 200 &&
-      status !== 204 &&
-      status !== 206 &&
-      !(head.length >= 0 && head.length < plan.compress.minSize);
-    if (eligible && !forbidsTransform(out)) {
+    if (!forbidsTransform(out)) {
       addVary(out, vary);
-      const accepted = exchange.req.headers['accept-encoding'] as string | undefined;
-      if (!head.bodiless && accepted !== undefined) {
+      const { headers } = exchange.req;
+      const { status } = head;
+      if (status === 304) {
+        if (etag !== NONE && knowsWeakly(headers['if-none-match'], out[etag + 1]!)) weaken(out, etag);
+      } else if (
+        status !== 206 &&
+        !partial &&
+        !personal &&
+        !bringsAmbientCredentials(headers.authorization)
+      ) {
+        const accepted = headers['accept-encoding'] as string | undefined;
         const chosen = chooseEncoding(accepted, ALL_ENCODINGS, plan.compress.encodings);
-        if (chosen !== 'identity') encoding = chosen;
+        if (chosen !== null && chosen !== 'identity') {
+          // RFC 9110 section 8.6: the answer to a HEAD has the fields that a GET would get, or leaves them out.
+          if (head.bodiless) length = -1;
+          else encoding = chosen;
+          if (etag !== NONE) weaken(out, etag);
+        }
       }
-      // A HEAD or 304 has the validators of the answer that a GET would get.
-      if ((encoding !== null || (head.bodiless && accepted !== undefined)) && etag !== NONE)
-        weaken(out, etag);
     }
   }
   const { defaults } = plan;
   for (let i = 0; i < defaults.length; i++) {
     const { name, value } = defaults[i]!;
-    if (!hasField(source, name)) out.push(name, value);
+    if (!hasField(out, name)) out.push(name, value);
   }
   const set = exchange.secure ? plan.setSecure : plan.set;
   for (let i = 0; i < set.length; i++) out.push(set[i]!);
-  return { fields: out, encoding };
+  return { fields: out, encoding, length };
+}
+
+/** Names that `Connection` lists; null for none, as almost always. */
+export function nominatedIn(fields: readonly string[]): Set<string> | null {
+  let nominated: Set<string> | null = null;
+  for (let i = 0; i < fields.length; i += 2) {
+    const name = fields[i]!;
+    if (name.length !== 10 || fieldOf(name) !== Field.CONNECTION) continue;
+    const names = nominatedFields(fields[i + 1]!);
+    if (names !== null) nominated = nominated === null ? names : nominated.union(names);
+  }
+  return nominated;
+}
+
+/** `Expires` of a replica whose `Cache-Control` is replaced: it was about the same thing. */
+function isExpires(name: string): boolean {
+  return name.length === 7 && name.toLowerCase() === 'expires';
+}
+
+/** Whether clients with other `Accept-Encoding` may get, or have got, other bytes under this URL. */
+function mayVary({ status, length }: PlainHead, type: string | undefined, minSize: number): boolean {
+  if (status < 200 || status === 204) return false;
+  // A 304 seldom says what type it is about, and must have the Vary of its 200 (RFC 9110 section 15.4.5).
+  if (status === 304) return type === undefined || isCompressible(type);
+  if (type === undefined || !isCompressible(type)) return false;
+  return status === 206 || length < 0 || length >= minSize;
+}
+
+/** The client holds the answer with a validator that was weakened here: the 304 must name the same one. */
+function knowsWeakly(ifNoneMatch: string | undefined, etag: string): boolean {
+  return ifNoneMatch?.includes(`W/${etag}`) === true;
+}
+
+/**
+ * Credentials that browsers send along by themselves, to a request that another site has caused as well: the size
+ * of a compressed answer would tell that site about the secrets in it (BREACH, CO-10). A bearer token is sent by
+ * a page's own script alone.
+ */
+function bringsAmbientCredentials(authorization: string | undefined): boolean {
+  return authorization !== undefined && !/^bearer /i.test(authorization);
 }
 
 /** The fields that a body gets when it is compressed after all. */
@@ -144,12 +192,6 @@ function applyCacheControl(
   if (policy === null || head.status >= 400) return;
   if (at === NONE) out.push('cache-control', policy.control);
   else if (policy.override) out[at + 1] = policy.control;
-}
-
-function removeAll(fields: string[], names: ReadonlySet<string>): void {
-  for (let i = fields.length - 2; i >= 0; i -= 2) {
-    if (names.has(fields[i]!.toLowerCase())) fields.splice(i, 2);
-  }
 }
 
 function hasField(fields: readonly string[], name: string): boolean {

@@ -11,7 +11,7 @@ import type { Exchange } from './exchange.ts';
 import { finish, mustClose } from './finish.ts';
 import { endToEnd } from './headers.ts';
 import { InFlightBuffers } from './in-flight.ts';
-import { clientHead, markEncoded, type PlainHead } from './response-head.ts';
+import { clientHead, markEncoded, nominatedIn, type PlainHead } from './response-head.ts';
 
 /** Bodies up to this size, complete in one read, are copied into the write that carries the head. */
 const SINGLE_WRITE = 16 * 1024;
@@ -21,6 +21,8 @@ export class ResponseWriter implements AnswerSink, Outlet {
   #source: BodySource | null = null;
   #plain: PlainHead | null = null;
   #fields: string[] = [];
+  /** `Content-Length` of a body that is passed on as it is; -1 when unknown. */
+  #length = -1;
   #compressed: CompressedBody | null = null;
   /** First piece of a body, held until the read that brought it is over. */
   #heldText: string | null = null;
@@ -43,7 +45,8 @@ export class ResponseWriter implements AnswerSink, Outlet {
   /** Passes an interim response on; HTTP/1.0 clients cannot read them (RFC 9110 section 15.2). */
   interim(status: number, fields: string[]): void {
     if (this.#plain !== null || this.#exchange.req.httpVersionMinor === 0) return;
-    this.#exchange.res.writeInformation(status, endToEnd(fields) as never);
+    const passed = endToEnd(fields, nominatedIn(fields), this.#exchange.route.response.drop);
+    this.#exchange.res.writeInformation(status, passed as never);
   }
 
   /** Takes the head of a replica's answer. */
@@ -53,9 +56,10 @@ export class ResponseWriter implements AnswerSink, Outlet {
 
   /** Takes the head of an answer. Nothing is written until the first of the body is known, or `flush`. */
   head(head: PlainHead): void {
-    const { fields, encoding } = clientHead(this.#exchange, head);
+    const { fields, encoding, length } = clientHead(this.#exchange, head);
     this.#plain = head;
     this.#fields = fields;
+    this.#length = length;
     if (encoding !== null) {
       const { minSize } = this.#exchange.route.response.compress!;
       this.#compressed = new CompressedBody(encoding, minSize, head.length, this);
@@ -74,7 +78,7 @@ export class ResponseWriter implements AnswerSink, Outlet {
         this.#heldText = bytes.toString('latin1', start, end);
         return;
       }
-      this.#writeHead(this.#plain!.length);
+      this.#writeHead(this.#length);
     }
     this.#writeHeldText();
     this.#recycle();
@@ -89,7 +93,7 @@ export class ResponseWriter implements AnswerSink, Outlet {
    */
   piece(bytes: Buffer): boolean {
     if (this.#ended) return false;
-    if (!this.#headWritten) this.#writeHead(this.#plain!.length);
+    if (!this.#headWritten) this.#writeHead(this.#length);
     this.put(bytes);
     return !this.#paused;
   }
@@ -98,7 +102,7 @@ export class ResponseWriter implements AnswerSink, Outlet {
     if (this.#ended || this.#plain === null) return;
     if (this.#compressed !== null) return this.#compressed.flush();
     if (!this.#headWritten) {
-      this.#writeHead(this.#plain.length);
+      this.#writeHead(this.#length);
       if (this.#heldText === null) this.#exchange.res.flushHeaders();
     }
     this.#writeHeldText();
@@ -113,11 +117,11 @@ export class ResponseWriter implements AnswerSink, Outlet {
       const text = this.#heldText;
       // The whole body is here, so its length is known, unless trailers need chunked framing.
       if (trailers.length === 0) {
-        this.#writeHead(plain.bodiless ? plain.length : text === null ? 0 : text.length);
+        this.#writeHead(plain.bodiless ? this.#length : text === null ? 0 : text.length);
         this.#ended = true;
         return finish(this.#exchange, text ?? undefined);
       }
-      this.#writeHead(plain.length);
+      this.#writeHead(this.#length);
     }
     this.#writeHeldText();
     if (trailers.length > 0 && res.chunkedEncoding) {
@@ -136,7 +140,7 @@ export class ResponseWriter implements AnswerSink, Outlet {
       this.#compressed.add(bytes);
       return this.#compressed?.end();
     }
-    this.#writeHead(head.bodiless ? head.length : (bytes?.length ?? 0));
+    this.#writeHead(head.bodiless ? this.#length : (bytes?.length ?? 0));
     this.finish(bytes ?? undefined);
   }
 
@@ -150,13 +154,16 @@ export class ResponseWriter implements AnswerSink, Outlet {
     finish(this.#exchange, body ?? undefined);
   }
 
-  /** Answers with an error; where a head is out already, cuts the connection so that nobody takes it as whole. */
-  fail(code: ErrorCode, extra: readonly string[] = []): void {
+  /**
+   * Answers with an error; where a head is out already, cuts the connection so that nobody takes it as whole.
+   * `page` false: never HTML, whatever the client accepts.
+   */
+  fail(code: ErrorCode, extra: readonly string[] = [], page = true): void {
     if (this.#ended) return;
     if (this.#headWritten) return this.abort();
     this.#dropHeld();
     const { req, method } = this.#exchange;
-    const { type, text } = errorBody(code, req.headers.accept);
+    const { type, text } = errorBody(code, page ? req.headers.accept : undefined);
     const bodiless = method === 'HEAD';
     const body = Buffer.from(text);
     const fields = ['content-type', type, ...extra];

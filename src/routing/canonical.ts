@@ -57,6 +57,8 @@ export function canonicalize(request: RawRequest): CanonicalRequest | ErrorCode 
   let hostField: string | undefined;
   let body: CanonicalRequest['body'] = 'none';
   let expectsContinue = false;
+  let authorized = false;
+  let typed = false;
   for (let i = 0; i < fields.length; i += 2) {
     switch (fieldOf(fields[i]!)) {
       case Field.HOST:
@@ -76,6 +78,15 @@ export function canonicalize(request: RawRequest): CanonicalRequest | ErrorCode 
         body = 'chunked';
         break;
       }
+      case Field.AUTHORIZATION:
+        // One reader takes the first, another the last: two are never passed on (RFC 9110 section 5.3).
+        if (authorized) return 'BAD_HEADER';
+        authorized = true;
+        break;
+      case Field.CONTENT_TYPE:
+        if (typed) return 'BAD_HEADER';
+        typed = true;
+        break;
       case Field.EXPECT:
         if (expectsContinue || !isContinue(fields[i + 1]!)) return 'EXPECTATION_FAILED';
         // RFC 9110 section 10.1.1: an HTTP/1.0 client cannot read interim answers.
@@ -140,17 +151,22 @@ function isLength(value: string): boolean {
   return true;
 }
 
+/** Transfer codings that exist and that we do not speak. */
+const CODINGS = new Set(['gzip', 'deflate', 'compress', 'x-gzip', 'x-compress', 'br', 'zstd']);
+
+/** Without OWS, which is space and tab; `trim` would take a no-break space for it (RFC 9110 section 5.6.3). */
+function withoutBlanks(text: string): string {
+  return text.replace(/^[ \t]+|[ \t]+$/g, '');
+}
+
 /** RFC 9112 section 6.1: exactly `chunked` is understood, on HTTP/1.1 only. */
 function judgeCoding(value: string, minor: number): ErrorCode | undefined {
   if (minor === 0) return 'BAD_FRAMING';
   if (value === 'chunked') return undefined;
-  const codings = value.toLowerCase().split(',');
-  const last = codings.pop()!.trim();
-  if (last !== 'chunked') return 'BAD_FRAMING';
+  const codings = value.toLowerCase().split(',').map(withoutBlanks);
+  if (codings.pop() !== 'chunked') return 'BAD_FRAMING';
   if (codings.length === 0) return undefined;
-  return codings.every((coding) => /^\s*(gzip|deflate|compress|x-gzip|x-compress|br|zstd)\s*$/.test(coding))
-    ? 'CODING_UNKNOWN'
-    : 'BAD_FRAMING';
+  return codings.every((coding) => CODINGS.has(coding)) ? 'CODING_UNKNOWN' : 'BAD_FRAMING';
 }
 
 function isContinue(value: string): boolean {

@@ -8,6 +8,7 @@ const DOT = 0x2e;
 const SEMICOLON = 0x3b;
 const BACKSLASH = 0x5c;
 const HASH = 0x23;
+const QUESTION = 0x3f;
 
 /** Characters that RFC 3986 section 3.3 keeps out of paths and clients send all the same: they get escaped. */
 const NOT_IN_PATHS = new Uint8Array(128);
@@ -15,7 +16,7 @@ for (const char of '"<>[]^`{|}') NOT_IN_PATHS[char.charCodeAt(0)] = 1;
 
 /**
  * The canonical form of a path that starts with `/`, or null when it must be refused: control or non-ASCII
- * characters, `\`, `#`, bad escapes, escapes of `/`, `\` or a control character, escapes that are not UTF-8,
+ * characters, `\`, `#`, `?`, bad escapes, escapes of `/`, `\` or a control character, escapes that are not UTF-8,
  * empty segments (`//`), dot segments in any spelling (`.`, `%2e.`, `..;`).
  */
 export function canonicalPath(path: string): string | null {
@@ -24,7 +25,7 @@ export function canonicalPath(path: string): string | null {
   let previous = 0;
   for (let i = 0; i < path.length; i++) {
     const code = path.charCodeAt(i);
-    if (code <= 0x20 || code >= 0x7f || code === BACKSLASH || code === HASH) return null;
+    if (code <= 0x20 || code >= 0x7f || code === BACKSLASH || code === HASH || code === QUESTION) return null;
     if (code === PERCENT || NOT_IN_PATHS[code] === 1) suspicious = true;
     else if (previous === SLASH) {
       if (code === SLASH) return null;

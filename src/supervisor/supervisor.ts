@@ -20,10 +20,15 @@ const RESTART_FORGET = 30_000;
 
 export class Supervisor {
   readonly #config: ResolvedConfig;
+  /** The config as the workers get it. */
+  #json = '';
   readonly #wanted: number;
   readonly #workers = new Set<WorkerHandle>();
+  /** Workers that wait for their restart. */
+  readonly #restarts = new Set<NodeJS.Timeout>();
   #manifests: readonly Manifest[] = [];
   #http: ListenAddress;
+  #serving = false;
   #stopping = false;
 
   constructor(config: ResolvedConfig) {
@@ -38,23 +43,37 @@ export class Supervisor {
   }
 
   /**
-   * Reads folders and starts every worker. Resolves with the port once all listen.
+   * Reads folders and starts every worker. Resolves with the port once all listen; nothing listens before every
+   * worker has built what it serves.
    * @throws Error when a folder cannot be read or the address cannot be bound, with a message for the operator
    */
   async start(): Promise<number> {
+    // Asked first, because it is quickly answered, and again in effect by the workers that bind.
+    await assertPortIsFree(this.#http);
     this.#manifests = await this.#readFolders();
+    this.#json = JSON.stringify(this.#config);
+    const [first, ...others] = Array.from({ length: this.#wanted }, () => this.#startWorker(0));
+    await Promise.all([first!.built, ...others.map((worker) => worker.built)]);
+    // Another program may have taken the port meanwhile; with SO_REUSEPORT the workers would not notice.
     await assertPortIsFree(this.#http);
     // The first one turns port 0 into a number that the others share.
-    const first = await this.#startWorker();
-    this.#http = { ...this.#http, port: first };
-    await Promise.all(Array.from({ length: this.#wanted - 1 }, () => this.#startWorker()));
-    return first;
+    const port = await first!.listen(this.#http, this.#reusePort);
+    this.#http = { ...this.#http, port };
+    await Promise.all(others.map((worker) => worker.listen(this.#http, this.#reusePort)));
+    this.#serving = true;
+    return port;
   }
 
   /** Drains every worker; resolves when all are gone. */
   async stop(deadline: number): Promise<void> {
     this.#stopping = true;
+    for (const timer of this.#restarts) clearTimeout(timer);
+    this.#restarts.clear();
     await Promise.all([...this.#workers].map((worker) => worker.drain(deadline)));
+  }
+
+  get #reusePort(): boolean {
+    return this.#wanted > 1;
   }
 
   async #readFolders(): Promise<Manifest[]> {
@@ -70,34 +89,37 @@ export class Supervisor {
     return manifests;
   }
 
-  async #startWorker(deaths = 0): Promise<number> {
+  #startWorker(deaths: number): WorkerHandle {
     const started = Date.now();
-    const worker = new WorkerHandle(
-      {
-        config: this.#config,
-        manifests: this.#manifests,
-        http: this.#http,
-        reusePort: this.#wanted > 1,
-      },
-      (reason) => {
-        this.#workers.delete(worker);
-        if (this.#stopping) return;
-        this.#replace(reason, Date.now() - started > RESTART_FORGET ? 0 : deaths);
-      },
-    );
+    const worker = new WorkerHandle(this.#json, this.#manifests, (reason) => {
+      this.#workers.delete(worker);
+      // Before all of them serve, `start` fails with the reason.
+      if (this.#stopping || !this.#serving) return;
+      this.#replace(reason, Date.now() - started > RESTART_FORGET ? 0 : deaths);
+    });
     this.#workers.add(worker);
-    return worker.listening;
+    return worker;
   }
 
   #replace(reason: string, deaths: number): void {
     const wait = Math.min(RESTART_FIRST * 2 ** deaths, RESTART_MOST);
     processLog.error('a worker died and is replaced', { reason, wait });
-    setTimeout(() => {
-      if (this.#stopping) return;
-      // Its end is reported to the callback above like any other.
-      this.#startWorker(deaths + 1).catch((error: Error) => {
-        processLog.error('a worker could not be replaced', { reason: error.message });
-      });
+    const timer = setTimeout(() => {
+      this.#restarts.delete(timer);
+      this.#restart(deaths + 1);
     }, wait);
+    this.#restarts.add(timer);
+  }
+
+  async #restart(deaths: number): Promise<void> {
+    const worker = this.#startWorker(deaths);
+    try {
+      await worker.built;
+      if (this.#stopping) return;
+      await worker.listen(this.#http, this.#reusePort);
+      processLog.info('a new worker listens');
+    } catch {
+      // Its end is told to `#startWorker` like that of any other, which logs it and waits longer.
+    }
   }
 }

@@ -1,52 +1,92 @@
-// One worker thread as the supervisor sees it: started, listening, drained, gone.
+// One worker thread as the supervisor sees it: built, listening, drained, gone.
 import { Worker } from 'node:worker_threads';
-import type { WorkerAssignment, WorkerReport } from './messages.ts';
+import type { ListenAddress } from '../config/resolved.ts';
+import type { Manifest } from '../static/manifest.ts';
+import type { WorkerOrder, WorkerReport } from './messages.ts';
 import { listenProblem } from './port.ts';
 
-export class WorkerHandle {
-  /** Resolves with the port; rejects with a message for the operator if the worker cannot listen. */
-  readonly listening: Promise<number>;
-  readonly #thread: Worker;
-  readonly #gone: Promise<void>;
+/** Milliseconds a drained worker has to end by itself, and a worker has beyond the deadline of its drain. */
+const GRACE = 2_000;
 
-  /** @param onDeath told once when the thread is gone without having been drained */
-  constructor(assignment: WorkerAssignment, onDeath: (reason: string) => void) {
-    const listening = Promise.withResolvers<number>();
-    const gone = Promise.withResolvers<void>();
-    this.listening = listening.promise;
-    this.#gone = gone.promise;
+export class WorkerHandle {
+  /** Resolves once the snapshot is built; rejects if the thread ends before. */
+  readonly built: Promise<void>;
+  readonly #thread: Worker;
+  readonly #listening = Promise.withResolvers<number>();
+  readonly #gone = Promise.withResolvers<void>();
+  #http: ListenAddress | null = null;
+  #drained = false;
+  /** Why the thread ended, as far as it could say. */
+  #reason = '';
+
+  /**
+   * @param config the resolved configuration as JSON
+   * @param onDeath told once, when the thread is gone without having been drained
+   */
+  constructor(config: string, manifests: readonly Manifest[], onDeath: (reason: string) => void) {
+    const built = Promise.withResolvers<void>();
+    this.built = built.promise;
+    // Whoever did not ask is told of an early end by `onDeath`.
+    this.built.catch(() => {});
+    this.#listening.promise.catch(() => {});
     this.#thread = new Worker(new URL('./worker.ts', import.meta.url), {
-      workerData: assignment,
       name: 'worker',
       // Short-lived objects of many exchanges at once die young here instead of being copied.
       resourceLimits: { maxYoungGenerationSizeMb: 64 },
     });
-    let served = false;
-    let drained = false;
-    let reason = '';
     this.#thread.on('message', (report: WorkerReport) => {
-      if (report.type === 'listening') {
-        served = true;
-        listening.resolve(report.port);
-      } else if (report.type === 'drained') drained = true;
-      else listening.reject(new Error(listenProblem(assignment.http, report.code, report.detail)));
+      if (report.type === 'built') built.resolve();
+      else this.#onReport(report);
     });
     this.#thread.on('error', (error: unknown) => {
-      reason = error instanceof Error ? (error.stack ?? error.message) : String(error);
+      this.#reason = error instanceof Error ? (error.stack ?? error.message) : String(error);
     });
     this.#thread.on('exit', (code) => {
-      gone.resolve();
-      if (drained) return;
-      const why = reason === '' ? `ended with code ${code}` : reason;
-      // Before it served, the one who waits for it is told; afterwards, the supervisor.
-      if (served) onDeath(why);
-      else listening.reject(new Error(why));
+      this.#gone.resolve();
+      if (this.#reason === '') this.#reason = `ended with code ${code}`;
+      const ended = new Error(this.#reason);
+      built.reject(ended);
+      this.#listening.reject(ended);
+      if (!this.#drained) onDeath(this.#reason);
     });
+    this.#order({ type: 'build', config, manifests });
   }
 
-  /** Tells the worker to finish what it has; resolves when the thread is gone. */
+  /** Binds the address; resolves with the port, rejects with a message for the operator. */
+  listen(http: ListenAddress, reusePort: boolean): Promise<number> {
+    this.#http = http;
+    this.#order({ type: 'listen', http, reusePort });
+    return this.#listening.promise;
+  }
+
+  /** Tells the worker to finish what it has; resolves when the thread is gone, by force if need be. */
   async drain(deadline: number): Promise<void> {
-    this.#thread.postMessage({ type: 'drain', deadline });
-    await this.#gone;
+    this.#order({ type: 'drain', deadline });
+    this.#endWithin(deadline + GRACE);
+    await this.#gone.promise;
+  }
+
+  #order(order: WorkerOrder): void {
+    this.#thread.postMessage(order);
+  }
+
+  #onReport(report: WorkerReport): void {
+    if (report.type === 'listening') this.#listening.resolve(report.port);
+    else if (report.type === 'cannot-listen') {
+      this.#reason = listenProblem(this.#http!, report.code, report.detail);
+      this.#listening.reject(new Error(this.#reason));
+    } else {
+      this.#drained = true;
+      this.#endWithin(GRACE);
+    }
+  }
+
+  /** A worker whose event loop is stuck obeys no message. */
+  #endWithin(time: number): void {
+    const late = setTimeout(() => {
+      // Resolves when the thread is gone, which is what `drain` waits for.
+      void this.#thread.terminate();
+    }, time);
+    this.#gone.promise.then(() => clearTimeout(late));
   }
 }

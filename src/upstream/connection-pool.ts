@@ -50,7 +50,7 @@ export class ConnectionPool implements ConnectionOwner {
   }
 
   onIdle(connection: Connection): void {
-    if (this.#idle.length >= MAX_IDLE_CONNECTIONS) {
+    if (this.#idle.length >= MAX_IDLE_CONNECTIONS || connection.idleHint === 0) {
       connection.destroy();
       return;
     }

@@ -109,10 +109,12 @@ export class ChunkedDecoder {
     const held = Buffer.concat([this.#trailerBytes ?? Buffer.alloc(0), bytes.subarray(start, end)]);
     const size = emptyLineAt(held);
     if (size === -1) {
-      if (held.length > MAX_TRAILERS) throw new MalformedResponse('the trailer section is too long');
+      if (held.length >= MAX_TRAILERS) throw new MalformedResponse('the trailer section is too long');
       this.#trailerBytes = held;
       return end;
     }
+    // The same answer however the section arrives: in one read, or byte by byte.
+    if (size + 2 > MAX_TRAILERS) throw new MalformedResponse('the trailer section is too long');
     this.trailers = parseTrailers(held, 0, size);
     this.#trailerBytes = null;
     this.#state = 'done';

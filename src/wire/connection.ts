@@ -7,6 +7,7 @@ import { type ConnectionTarget, openSocket } from './open-socket.ts';
 import type { ConnectionOwner, FailureKind, ResponseHandler } from './response-handler.ts';
 import { MalformedResponse } from './response-head.ts';
 import { ResponseReader } from './response-reader.ts';
+import { UnsentChunks } from './unsent-chunks.ts';
 
 const NO_DEADLINE = Number.POSITIVE_INFINITY;
 
@@ -31,6 +32,7 @@ export class Connection {
   readonly #socket: Socket;
   readonly #owner: ConnectionOwner;
   readonly #reader = new ResponseReader();
+  readonly #unsent = new UnsentChunks();
   #handler: ResponseHandler | null = null;
   #closed = false;
   #paused = false;
@@ -78,16 +80,25 @@ export class Connection {
     this.#socket.write(head, 'latin1');
   }
 
-  /** Writes a piece of the request body; false asks to wait for `onDrain`. `framed` adds chunk framing. */
+  /**
+   * Writes a piece of the request body, whose memory is the connection's from now on; false asks to wait for
+   * `onDrain`. `framed` adds chunk framing.
+   */
   write(chunk: Buffer, framed: boolean): boolean {
+    const socket = this.#socket;
     this.deadline = performance.now() + this.#idleTimeout;
-    if (!framed) return this.#socket.write(chunk);
-    this.#socket.cork();
-    this.#socket.write(`${chunk.length.toString(16)}\r\n`, 'latin1');
-    this.#socket.write(chunk);
-    const more = this.#socket.write('\r\n', 'latin1');
-    this.#socket.uncork();
-    return more;
+    if (!framed) socket.write(chunk);
+    else {
+      socket.cork();
+      socket.write(`${chunk.length.toString(16)}\r\n`, 'latin1');
+      socket.write(chunk);
+      socket.write('\r\n', 'latin1');
+      socket.uncork();
+    }
+    this.#unsent.add(chunk);
+    // Mostly the kernel has taken the bytes by now.
+    if (socket.writableLength === 0) this.#unsent.release();
+    return !socket.writableNeedDrain;
   }
 
   /** Ends the request body; with chunked framing `trailers` may hold field lines, each with its CRLF. */
@@ -140,6 +151,7 @@ export class Connection {
   }
 
   #onDrain(): void {
+    this.#unsent.release();
     if (this.#handler === null) return;
     if (!this.#requestDone) this.deadline = performance.now() + this.#idleTimeout;
     this.#handler.onDrain();
@@ -171,6 +183,7 @@ export class Connection {
     if (this.#closed) return;
     this.#closed = true;
     this.#reader.stop();
+    this.#unsent.forget();
     this.deadline = NO_DEADLINE;
     this.#socket.destroy();
     this.#owner.onClosed(this);

@@ -57,7 +57,8 @@ export function parseResponseHead(
   let at = lineEnd(bytes, start, end) + 2;
   let length = -1;
   let chunked = false;
-  let close = http10;
+  let close = false;
+  let persists = !http10;
   let idleHint = -1;
   while (at < end - 2) {
     const nameStart = at;
@@ -81,7 +82,7 @@ export function parseResponseHead(
       case 10:
         if (name === 'Connection' || name === 'connection' || name.toLowerCase() === 'connection') {
           if (hasToken(value, 'close')) close = true;
-          else if (http10 && hasToken(value, 'keep-alive')) close = false;
+          else if (http10 && hasToken(value, 'keep-alive')) persists = true;
         } else if (name.toLowerCase() === 'keep-alive') idleHint = parseIdleHint(value);
         break;
       case 14:
@@ -107,7 +108,7 @@ export function parseResponseHead(
   const noBody = bodiless || status === 204 || status === 304 || status < 200;
   const framing: BodyFraming = noBody ? 'none' : chunked ? 'chunked' : length >= 0 ? 'length' : 'close';
   if (status === 204 && (length > 0 || chunked)) bad('a 204 announces a body');
-  return { status, fields, framing, length, keepAlive: !close && framing !== 'close', idleHint };
+  return { status, fields, framing, length, keepAlive: persists && !close && framing !== 'close', idleHint };
 }
 
 /** `HTTP/1.x SP 3DIGIT [SP reason]`. The reason is checked and thrown away: nobody needs it. */

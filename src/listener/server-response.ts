@@ -1,0 +1,167 @@
+// One HTTP/1.1 response: builds its head, frames its body, and puts both into as few writes as possible.
+import { STATUS_CODES } from 'node:http';
+import type { Socket } from 'node:net';
+import type { DownstreamResponse, ResponseObserver } from './downstream.ts';
+
+/** The connection, as far as a response concerns it. */
+export interface ResponseConnection {
+  readonly socket: Socket;
+  /** Everything has been handed to the socket. */
+  onResponseEnd(response: ServerResponse): void;
+}
+
+const STATUS_LINES: string[] = [];
+for (const [code, text] of Object.entries(STATUS_CODES)) STATUS_LINES[Number(code)] = `HTTP/1.1 ${code} ${text}\r\n`;
+
+let dateLine = '';
+let dateSecond = 0;
+
+/** The `date` line, made once a second (RFC 9110 section 6.6.1). */
+function currentDateLine(): string {
+  const now = Date.now();
+  if (now - dateSecond >= 1000 || now < dateSecond) {
+    dateSecond = now - (now % 1000);
+    dateLine = `date: ${new Date(dateSecond).toUTCString()}\r\n`;
+  }
+  return dateLine;
+}
+
+export class ServerResponse implements DownstreamResponse {
+  observer: ResponseObserver | null = null;
+  keepAlive: boolean;
+  headersSent = false;
+  ended = false;
+  isChunked = false;
+  readonly #connection: ResponseConnection;
+  readonly #socket: Socket;
+  readonly #isHead: boolean;
+  readonly #minor: number;
+  /** The head, until it leaves. */
+  #head = '';
+  #bodiless = false;
+
+  constructor(connection: ResponseConnection, method: string, minor: number, keepAlive: boolean) {
+    this.#connection = connection;
+    this.#socket = connection.socket;
+    this.#isHead = method === 'HEAD';
+    this.#minor = minor;
+    this.keepAlive = keepAlive;
+  }
+
+  get pendingBytes(): number {
+    return this.#socket.writableLength;
+  }
+
+  writeInterim(status: number, fields: readonly string[]): void {
+    let head = STATUS_LINES[status] ?? `HTTP/1.1 ${status} \r\n`;
+    for (let i = 0; i < fields.length; i += 2) head += `${fields[i]}: ${fields[i + 1]}\r\n`;
+    this.#socket.write(`${head}\r\n`, 'latin1');
+  }
+
+  writeHead(status: number, fields: readonly string[]): void {
+    let head = STATUS_LINES[status] ?? `HTTP/1.1 ${status} \r\n`;
+    let hasLength = false;
+    let hasDate = false;
+    for (let i = 0; i < fields.length; i += 2) {
+      const name = fields[i]!;
+      const value = fields[i + 1]!;
+      switch (name.length) {
+        case 4:
+          if (name.toLowerCase() === 'date') hasDate = true;
+          break;
+        case 10:
+          if (name.toLowerCase() === 'connection') {
+            // The one thing that is said there is whether we close.
+            if (value === 'close') this.keepAlive = false;
+            continue;
+          }
+          break;
+        case 14:
+          if (name.toLowerCase() === 'content-length') hasLength = true;
+          break;
+      }
+      head += `${name}: ${value}\r\n`;
+    }
+    this.headersSent = true;
+    this.#bodiless = this.#isHead || status === 204 || status === 304;
+    if (!hasLength && !this.#bodiless) {
+      // RFC 9112 section 7: HTTP/1.0 knows no chunks, there the close ends the body.
+      if (this.#minor === 1) {
+        this.isChunked = true;
+        head += 'transfer-encoding: chunked\r\n';
+      } else this.keepAlive = false;
+    }
+    if (!hasDate) head += currentDateLine();
+    if (!this.keepAlive) head += 'connection: close\r\n';
+    else if (this.#minor === 0) head += 'connection: keep-alive\r\n';
+    this.#head = `${head}\r\n`;
+  }
+
+  flushHead(): void {
+    if (this.#head === '') return;
+    const head = this.#head;
+    this.#head = '';
+    this.#socket.write(head, 'latin1');
+  }
+
+  write(chunk: Buffer | string): boolean {
+    if (this.ended || this.#bodiless || chunk.length === 0) return true;
+    return this.#put(chunk);
+  }
+
+  #put(chunk: Buffer | string): boolean {
+    const socket = this.#socket;
+    if (!this.isChunked) {
+      if (this.#head === '') return typeof chunk === 'string' ? socket.write(chunk, 'latin1') : socket.write(chunk);
+      return this.#writeWithHead(chunk);
+    }
+    const size = `${chunk.length.toString(16)}\r\n`;
+    if (typeof chunk === 'string') return this.#writeWithHead(`${size}${chunk}\r\n`);
+    socket.cork();
+    socket.write(this.#head + size, 'latin1');
+    this.#head = '';
+    socket.write(chunk);
+    const more = socket.write('\r\n', 'latin1');
+    socket.uncork();
+    return more;
+  }
+
+  end(chunk?: Buffer | string, trailers?: readonly string[]): void {
+    if (this.ended) return;
+    this.ended = true;
+    this.observer = null;
+    if (!this.isChunked) {
+      if (chunk !== undefined && chunk.length > 0 && !this.#bodiless) this.#writeWithHead(chunk);
+      else this.flushHead();
+    } else {
+      if (chunk !== undefined && chunk.length > 0) this.#put(chunk);
+      let last = '0\r\n';
+      if (trailers !== undefined) {
+        for (let i = 0; i < trailers.length; i += 2) last += `${trailers[i]}: ${trailers[i + 1]}\r\n`;
+      }
+      this.#writeWithHead(`${last}\r\n`);
+    }
+    this.#connection.onResponseEnd(this);
+  }
+
+  abort(): void {
+    this.ended = true;
+    this.observer = null;
+    // A plain close would look like the end of a close-delimited body.
+    this.#socket.resetAndDestroy();
+  }
+
+  /** One write for a string, one vectored write for a buffer. */
+  #writeWithHead(chunk: Buffer | string): boolean {
+    const socket = this.#socket;
+    const head = this.#head;
+    this.#head = '';
+    if (typeof chunk === 'string') return socket.write(head + chunk, 'latin1');
+    if (head === '') return socket.write(chunk);
+    socket.cork();
+    socket.write(head, 'latin1');
+    const more = socket.write(chunk);
+    socket.uncork();
+    return more;
+  }
+}

@@ -1,0 +1,92 @@
+// UM: replicas behind TLS. A certificate is checked unless the operator says otherwise, and what an unchecked
+// peer says never reaches a client.
+// needs: openssl
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
+import { test } from 'node:test';
+import { selfSigned } from '../support/certificates.ts';
+import { answer, startReplica } from '../support/recording-replica.ts';
+import { suiteScope } from '../support/suite-scope.ts';
+import { leftovers, startRig } from './rig.ts';
+
+const scope = suiteScope();
+const pair = await selfSigned(scope, 'replica.test', '127.0.0.1');
+const replica = await startReplica(scope, (request) => answer(`secure ${request.body}`), { tls: pair });
+// Answers whatever it is sent, and be it a TLS handshake.
+let plainSockets = 0;
+const plain = createServer((socket) => {
+  plainSockets++;
+  socket.on('error', () => socket.destroy()).on('data', () => socket.write(answer('plain text')));
+});
+plain.listen(0, '127.0.0.1');
+await once(plain, 'listening');
+scope.after(() => void plain.close());
+// Says its piece before it is asked, as SMTP and SSH servers do.
+const chatty = await startReplica(scope);
+const greets = () => {
+  for (const connection of chatty.connections) connection.write(answer('unasked'));
+};
+
+const replicas = [replica.url];
+const upstreams = {
+  checked: { replicas },
+  checkedNamed: { replicas, tls: { serverName: 'replica.test' } },
+  trusted: { replicas, tls: { ca: pair.certFile } },
+  trustedNamed: { replicas, tls: { ca: pair.certFile, serverName: 'replica.test' } },
+  misnamed: { replicas, tls: { ca: pair.certFile, serverName: 'other.test' } },
+  unchecked: { replicas, tls: { verify: false } },
+  plain: { replicas: [`https://127.0.0.1:${(plain.address() as AddressInfo).port}`], tls: { verify: false } },
+  chatty: { replicas: [chatty.url.replace('http:', 'https:')], tls: { verify: false } },
+};
+const rig = await startRig({
+  upstreams,
+  hosts: Object.fromEntries(
+    Object.keys(upstreams).map((name) => [
+      `${name.toLowerCase()}.test`,
+      { routes: { '/*': { proxy: name } } },
+    ]),
+  ),
+});
+
+const post = (host: string) => `POST / HTTP/1.1\r\nHost: ${host}\r\nContent-Length: 5\r\n\r\nhello`;
+
+for (const host of ['checked.test', 'checkednamed.test', 'misnamed.test']) {
+  test(`a self-signed or misnamed certificate: ${host}`, async () => {
+    const before = replica.requests.length;
+    await rig.run(post(host), { answers: [502] });
+    assert.equal(replica.requests.length, before, 'no request reached the unknown peer');
+    assert.equal(replica.connections.at(-1)?.size ?? 0, 0, 'and no byte of one');
+  });
+}
+for (const host of ['trusted.test', 'trustednamed.test', 'unchecked.test']) {
+  test(`a certificate that is accepted: ${host}`, async () => {
+    await rig.run([post(host), post(host)], {
+      answers: [200, 200],
+      check: (responses) => {
+        for (const response of responses) assert.equal(response.body.toString(), 'secure hello');
+      },
+    });
+    assert.equal(replica.requests.at(-1)!.connection, replica.requests.at(-2)!.connection, 'kept alive');
+  });
+}
+test('an https replica that answers in plain text', async () => {
+  await rig.run(post('plain.test'), {
+    answers: [502],
+    check: ([response]) => assert.doesNotMatch(response!.body.toString(), /plain text/),
+  });
+  assert.equal(plainSockets, 1);
+});
+test('an https replica that speaks first, in plain text', async () => {
+  const timer = setInterval(greets, 5);
+  try {
+    await rig.run(post('chatty.test'), {
+      answers: [502],
+      check: ([response]) => assert.doesNotMatch(response!.body.toString(), /unasked/),
+    });
+  } finally {
+    clearInterval(timer);
+  }
+});
+
+leftovers(rig);
