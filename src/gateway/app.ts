@@ -1,8 +1,9 @@
 // The Fastify shell: runs the policies and plugins of a route around its action. It never listens and never
 // chooses a route; the route table has done that. One Fastify route stands for each distinct set of policies
 // that run here, at an internal path, and every exchange enters through `app.routing`.
-import { type IncomingMessage, METHODS, type ServerResponse } from 'node:http';
+import { METHODS } from 'node:http';
 import fastify, { type FastifyInstance } from 'fastify';
+import type { DownstreamRequest, DownstreamResponse } from '../listener/downstream.ts';
 import { processLog } from '../observe/process-log.ts';
 import type { Exchange } from '../proxy/exchange.ts';
 import { ResponseWriter } from '../proxy/response-writer.ts';
@@ -11,9 +12,9 @@ import { ResponseWriter } from '../proxy/response-writer.ts';
 export const PLAIN_SHELL = '/p0';
 
 /** A request on its way through the shell. */
-export type ShellRequest = IncomingMessage & { exchange: Exchange; originalUrl: string };
+export type ShellRequest = DownstreamRequest & { exchange: Exchange; originalUrl: string };
 
-export type Shell = (req: IncomingMessage, res: ServerResponse) => void;
+export type Shell = (req: DownstreamRequest, res: DownstreamResponse) => void;
 
 /** Builds the app and returns the function that takes exchanges into it. */
 export async function buildShell(): Promise<Shell> {
@@ -27,17 +28,17 @@ export async function buildShell(): Promise<Shell> {
   for (const method of METHODS)
     app.addHttpMethod(method, { hasBody: false, overrideExisting: true } as never);
   app.addHook('onRequest', (request, _reply, done) => {
-    const raw = request.raw as ShellRequest;
+    const raw = request.raw as unknown as ShellRequest;
     raw.url = raw.originalUrl;
     done();
   });
   app.setErrorHandler((error, request, reply) => {
     reply.hijack();
-    failExchange((request.raw as ShellRequest).exchange, error);
+    failExchange((request.raw as unknown as ShellRequest).exchange, error);
   });
   addShellRoute(app, PLAIN_SHELL);
   await app.ready();
-  return app.routing as Shell;
+  return app.routing as unknown as Shell;
 }
 
 function addShellRoute(app: FastifyInstance, url: string): void {
@@ -46,7 +47,7 @@ function addShellRoute(app: FastifyInstance, url: string): void {
     url,
     handler: (request, reply) => {
       reply.hijack();
-      const { exchange } = request.raw as ShellRequest;
+      const { exchange } = request.raw as unknown as ShellRequest;
       try {
         exchange.route.action.run(exchange);
       } catch (error) {
@@ -62,7 +63,7 @@ function failExchange(exchange: Exchange, error: unknown): void {
     route: exchange.route.source,
     detail: error instanceof Error ? (error.stack ?? error.message) : String(error),
   });
-  const writer =
-    (exchange.res as ServerResponse & { writer?: ResponseWriter }).writer ?? new ResponseWriter(exchange);
+  const { observer } = exchange.res;
+  const writer = observer instanceof ResponseWriter ? observer : new ResponseWriter(exchange);
   writer.fail('INTERNAL');
 }

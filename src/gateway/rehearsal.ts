@@ -1,9 +1,10 @@
 // Runs the action of a route for a request that nobody sent, and writes down what it would do: the head that a
 // replica would get, or the answer that the gateway gives by itself. For `explain`; nothing leaves this process.
-import { IncomingMessage, ServerResponse } from 'node:http';
-import { Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { TrustedProxies } from '../listener/client-address.ts';
 import { ClientConnection } from '../listener/client-connection.ts';
+import type { DownstreamResponse } from '../listener/downstream.ts';
+import { ServerRequest } from '../listener/server-request.ts';
 import { Exchange, type RoutePlan } from '../proxy/exchange.ts';
 import type { CanonicalRequest } from '../routing/canonical.ts';
 import type { ConnectionPool } from '../upstream/connection-pool.ts';
@@ -48,34 +49,37 @@ export function rehearse(
     for (const replica of replicas) (replica as { -readonly [K in keyof Replica]: Replica[K] }).pool = pool;
   }
 
-  const req = messageOf(asked);
-  const res = new ServerResponse(req);
-  res.writeHead = ((status: number, fields: string[]) => {
-    answer = { status, fields };
-    return res;
-  }) as typeof res.writeHead;
-  res.write = (() => true) as typeof res.write;
-  res.end = (() => res) as typeof res.end;
+  const { method, rawHeaders } = asked;
+  const fields = [...rawHeaders];
+  // As the listener would hand it over, with its body, if any, already read.
+  const head = {
+    method,
+    target: '/',
+    minor: 1,
+    fields,
+    framing: 'none',
+    length: 0,
+    keepAlive: true,
+  } as const;
+  const req = new ServerRequest(head, { setFlowing: () => {} });
+  const res: DownstreamResponse = {
+    observer: null,
+    keepAlive: true,
+    headersSent: false,
+    ended: false,
+    isChunked: false,
+    pendingBytes: 0,
+    writeInterim: () => {},
+    writeHead: (status, head) => {
+      answer = { status, fields: head };
+    },
+    flushHead: () => {},
+    write: () => true,
+    end: () => {},
+    abort: () => {},
+  };
   const peer = { remoteAddress: EXAMPLE_CLIENT } as Socket;
   const client = new ClientConnection(peer, asked.secure, new TrustedProxies([]));
   plan.action.run(new Exchange(req, res, client, request, plan, asked.secure));
   return { requestHead, answer };
-}
-
-/** The request as the server would hand it over, with its body, if any, already read. */
-function messageOf({ method, rawHeaders }: RehearsedRequest): IncomingMessage {
-  const message = new IncomingMessage(new Socket());
-  message.method = method;
-  message.httpVersionMajor = 1;
-  message.httpVersionMinor = 1;
-  message.rawHeaders = [...rawHeaders];
-  const fields: Record<string, string> = {};
-  for (let i = 0; i < rawHeaders.length; i += 2) {
-    const name = rawHeaders[i]!.toLowerCase();
-    const value = rawHeaders[i + 1]!;
-    fields[name] = fields[name] === undefined ? value : `${fields[name]}, ${value}`;
-  }
-  message.headers = fields;
-  message.complete = true;
-  return message;
 }

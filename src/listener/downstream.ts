@@ -4,7 +4,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 
 /** Who reads the body of a request. Told nothing after `onEnd` or `onAborted`. */
 export interface BodyReader {
-  /** A piece; its memory is the reader's. */
+  /** A piece. One that fills its `ArrayBuffer` is the reader's; any other must be copied before this returns. */
   onData(chunk: Buffer): void;
   onEnd(): void;
   /** The rest will not come. */

@@ -63,7 +63,8 @@ export function parseRequestHead(bytes: Buffer, start: number, end: number): Req
     while (VALUE[bytes[at]!] === 1) at++;
     if (bytes[at] !== 0x0d || bytes[at + 1] !== 0x0a) return 'BAD_REQUEST';
     let valueEnd = at;
-    while (valueEnd > valueStart && (bytes[valueEnd - 1] === 0x20 || bytes[valueEnd - 1] === 0x09)) valueEnd--;
+    while (valueEnd > valueStart && (bytes[valueEnd - 1] === 0x20 || bytes[valueEnd - 1] === 0x09))
+      valueEnd--;
     at += 2;
     const name = text.slice(nameStart - start, nameEnd - start);
     const value = text.slice(valueStart - start, valueEnd - start);
@@ -88,6 +89,7 @@ export function parseRequestHead(bytes: Buffer, start: number, end: number): Req
  * line that is no request line. Without this their sender would wait for a time-out.
  */
 export function isHopeless(bytes: Buffer, start: number): boolean {
+  if (!beginsWithMethod(bytes, start)) return true;
   let isFirstLine = true;
   for (let at = start; at < bytes.length; at++) {
     const byte = bytes[at]!;
@@ -100,6 +102,15 @@ export function isHopeless(bytes: Buffer, start: number): boolean {
     at++;
   }
   return false;
+}
+
+/** Whether the first bytes are a method, or may become one. */
+function beginsWithMethod(bytes: Buffer, start: number): boolean {
+  const space = bytes.indexOf(0x20, start);
+  const end = Math.min(space === -1 ? bytes.length : space, start + LONGEST_METHOD + 1);
+  const word = bytes.toString('latin1', start, end);
+  if (space !== -1) return /^[A-Z-]+$/.test(word) && word.length <= LONGEST_METHOD;
+  return word === '\r' || METHODS.some((method) => method.startsWith(word));
 }
 
 /** Anything visible: what a target may hold is the gate's to say, with an answer that names it. */

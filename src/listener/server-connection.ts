@@ -4,11 +4,12 @@
 import type { Socket } from 'node:net';
 import { performance } from 'node:perf_hooks';
 import type { ErrorCode } from '../errors.ts';
-import { ChunkedDecoder } from '../wire/chunked-decoder.ts';
+import { MalformedMessage } from '../wire/malformed-message.ts';
 import { headEnd } from '../wire/message-syntax.ts';
-import { MalformedResponse } from '../wire/response-head.ts';
+import { freeMemory } from '../wire/unsent-chunks.ts';
 import type { ClientConnection } from './client-connection.ts';
 import { refusal } from './refusal.ts';
+import { beginsBroken, RequestFraming } from './request-framing.ts';
 import { isHopeless, MAX_HEAD, parseRequestHead } from './request-head.ts';
 import { ServerRequest } from './server-request.ts';
 import { ServerResponse } from './server-response.ts';
@@ -21,6 +22,11 @@ const TIMES = {
   keepAlive: 72_000,
   /** After our last byte: what the client still sends is read and thrown away, so that no reset overtakes the answer. */
   linger: 2_000,
+  /**
+   * For the answer to a client that has closed its side. It may be half-closed or gone, which look alike, and a
+   * replica must not work for a client that is gone; most answers are there by then.
+   */
+  halfClosed: 600,
 } as const;
 
 /** Told of every request. */
@@ -44,14 +50,15 @@ export class ServerConnection {
   #response: ServerResponse | null = null;
   /** Bytes read and not yet taken: a head that is not whole, or what lies behind the current request. */
   #held: Buffer | null = null;
-  #remaining = 0;
-  #decoder: ChunkedDecoder | null = null;
+  #framing: RequestFraming | null = null;
   #reading: Buffer = Buffer.alloc(0);
+  /** The read was one piece of a body, whose reader keeps it. */
+  #givenAway = false;
   #flowing = false;
   #consuming = false;
   #inputEnded = false;
   #draining = false;
-  readonly #onChunk = (start: number, end: number): void => this.#deliver(start, end);
+  readonly #onPiece = (start: number, end: number): void => this.#deliver(start, end);
 
   constructor(
     socket: Socket,
@@ -81,12 +88,13 @@ export class ServerConnection {
   drain(): void {
     this.#draining = true;
     if (this.isIdle) this.#close();
+    else if (this.#response?.headersSent === false) this.#response.keepAlive = false;
   }
 
   /** Called by the listener's clock when `deadline` has passed. */
   expire(): void {
-    if (this.#state === 'closing' || this.isIdle) this.socket.destroy();
-    else this.#refuse('REQUEST_TIMEOUT');
+    if (this.#state === 'head' && !this.isIdle) this.#refuse('REQUEST_TIMEOUT');
+    else this.socket.destroy();
   }
 
   // ---- BodySupply ----
@@ -144,7 +152,12 @@ export class ServerConnection {
   #onData(chunk: Buffer): void {
     if (this.#state === 'closing') return;
     const held = this.#held;
-    if (held === null) return this.#consume(chunk);
+    if (held === null) {
+      this.#givenAway = false;
+      this.#consume(chunk);
+      if (this.#held === null && !this.#givenAway) freeMemory(chunk);
+      return;
+    }
     this.#held = null;
     this.#consume(Buffer.concat([held, chunk]));
   }
@@ -191,8 +204,13 @@ export class ServerConnection {
       this.#refuse(head);
       return start;
     }
+    if (beginsBroken(head, bytes, end)) {
+      this.#refuse('BAD_FRAMING');
+      return start;
+    }
     const request = new ServerRequest(head, this);
-    const response = new ServerResponse(this, head.method, head.minor, head.keepAlive);
+    const keepAlive = head.keepAlive && !this.#draining;
+    const response = new ServerResponse(this, head.method, head.minor, keepAlive);
     this.#request = request;
     this.#response = response;
     this.deadline = Number.POSITIVE_INFINITY;
@@ -200,8 +218,7 @@ export class ServerConnection {
     if (request.complete || head.framing === 'unclear') this.#state = 'busy';
     else {
       this.#state = 'body';
-      this.#remaining = head.length;
-      this.#decoder = head.framing === 'chunked' ? new ChunkedDecoder() : null;
+      this.#framing = new RequestFraming(head);
     }
     this.#sink(request, response, this.client);
     return end;
@@ -214,32 +231,28 @@ export class ServerConnection {
 
   #readBody(bytes: Buffer, start: number): number {
     const request = this.#request!;
+    const framing = this.#framing!;
     this.#reading = bytes;
-    if (this.#decoder === null) {
-      const take = Math.min(this.#remaining, bytes.length - start);
-      this.#remaining -= take;
-      this.#deliver(start, start + take);
-      if (this.#remaining === 0) this.#bodyEnd(request);
-      return start + take;
-    }
     try {
-      const at = this.#decoder.decode(bytes, start, bytes.length, this.#onChunk);
-      if (this.#decoder.done) {
-        request.rawTrailers = this.#decoder.trailers;
-        this.#decoder = null;
+      const at = framing.take(bytes, start, this.#onPiece);
+      if (framing.done) {
+        request.rawTrailers = framing.trailers;
         this.#bodyEnd(request);
       }
       return at;
     } catch (error) {
-      if (!(error instanceof MalformedResponse)) throw error;
-      this.#refuse('BAD_REQUEST');
+      if (!(error instanceof MalformedMessage)) throw error;
+      this.#refuse('BAD_FRAMING');
       return bytes.length;
     }
   }
 
   #deliver(start: number, end: number): void {
     // Gone when the response ended first: what is left is thrown away.
-    this.#request?.reader?.onData(this.#reading.subarray(start, end));
+    const reader = this.#request?.reader;
+    if (reader === null || reader === undefined) return;
+    if (end - start === this.#reading.length) this.#givenAway = true;
+    reader.onData(this.#reading.subarray(start, end));
   }
 
   #bodyEnd(request: ServerRequest): void {
@@ -252,11 +265,11 @@ export class ServerConnection {
     reader?.onEnd();
   }
 
-  /** Half-closed: the answer under way is still delivered, a request that is not whole never will be. */
+  /** The client sends no more: the answer under way may still be delivered, a broken-off request is over. */
   #onFin(): void {
     this.#inputEnded = true;
-    if (this.#state === 'busy') return;
-    if (this.#state === 'body' || this.#state === 'closing') this.socket.destroy();
+    if (this.#state === 'busy') this.deadline = performance.now() + TIMES.halfClosed;
+    else if (this.#state === 'body' || this.#state === 'closing') this.socket.destroy();
     else if (this.#held !== null && this.#held.length > 0) this.#refuse('BAD_REQUEST');
     else this.#close();
   }

@@ -11,7 +11,8 @@ export interface ResponseConnection {
 }
 
 const STATUS_LINES: string[] = [];
-for (const [code, text] of Object.entries(STATUS_CODES)) STATUS_LINES[Number(code)] = `HTTP/1.1 ${code} ${text}\r\n`;
+for (const [code, text] of Object.entries(STATUS_CODES))
+  STATUS_LINES[Number(code)] = `HTTP/1.1 ${code} ${text}\r\n`;
 
 let dateLine = '';
 let dateSecond = 0;
@@ -112,7 +113,8 @@ export class ServerResponse implements DownstreamResponse {
   #put(chunk: Buffer | string): boolean {
     const socket = this.#socket;
     if (!this.isChunked) {
-      if (this.#head === '') return typeof chunk === 'string' ? socket.write(chunk, 'latin1') : socket.write(chunk);
+      if (this.#head === '')
+        return typeof chunk === 'string' ? socket.write(chunk, 'latin1') : socket.write(chunk);
       return this.#writeWithHead(chunk);
     }
     const size = `${chunk.length.toString(16)}\r\n`;

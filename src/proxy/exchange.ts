@@ -1,7 +1,7 @@
 // One request with its response, and what the snapshot has decided about it. Every layer above the wire gets
 // this object and nothing else; it is made by the gateway once the gate and the route table have spoken.
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { ClientConnection } from '../listener/client-connection.ts';
+import type { DownstreamRequest, DownstreamResponse } from '../listener/downstream.ts';
 import type { CanonicalRequest } from '../routing/canonical.ts';
 import type { RequestPlan, ResponsePlan } from './plans.ts';
 
@@ -27,8 +27,8 @@ export interface RoutePlan {
 }
 
 export class Exchange {
-  readonly req: IncomingMessage;
-  readonly res: ServerResponse;
+  readonly req: DownstreamRequest;
+  readonly res: DownstreamResponse;
   readonly client: ClientConnection;
   readonly request: CanonicalRequest;
   readonly route: RoutePlan;
@@ -38,8 +38,8 @@ export class Exchange {
   awaitsContinue: boolean;
 
   constructor(
-    req: IncomingMessage,
-    res: ServerResponse,
+    req: DownstreamRequest,
+    res: DownstreamResponse,
     client: ClientConnection,
     request: CanonicalRequest,
     route: RoutePlan,
@@ -55,14 +55,14 @@ export class Exchange {
   }
 
   get method(): string {
-    return this.req.method as string;
+    return this.req.method;
   }
 
   /** Tells a client that asked for it to send the body (RFC 9110 section 10.1.1). */
   sendContinue(): void {
     if (!this.awaitsContinue) return;
     this.awaitsContinue = false;
-    this.res.writeContinue();
+    this.res.writeInterim(100, []);
   }
 
   /** True where the body of the request goes on to a replica. A GET's is read and thrown away. */

@@ -1,12 +1,10 @@
 // Streams the body of a request to the replica, with back-pressure, its trailers behind it.
-import type { IncomingMessage } from 'node:http';
+import type { BodyReader } from '../listener/downstream.ts';
 import type { Connection } from '../wire/connection.ts';
 import type { Exchange } from './exchange.ts';
 import { passableTrailers } from './headers.ts';
 
-type WithBody = IncomingMessage & { forwardedBody?: RequestBody };
-
-export class RequestBody {
+export class RequestBody implements BodyReader {
   /** A byte was read: the body cannot be sent a second time. */
   touched = false;
   readonly #exchange: Exchange;
@@ -21,14 +19,8 @@ export class RequestBody {
   /** Begins, once the connection stands. */
   streamTo(connection: Connection): void {
     this.#connection = connection;
-    const req = this.#exchange.req as WithBody;
     this.#exchange.sendContinue();
-    if (req.forwardedBody === undefined) {
-      req.forwardedBody = this;
-      req.on('data', onData);
-      req.on('end', onEnd);
-    }
-    req.resume();
+    this.#exchange.req.readTo(this);
   }
 
   /** The replica takes more. */
@@ -66,12 +58,9 @@ export class RequestBody {
     }
     connection.end(this.#framed, trailers);
   }
-}
 
-function onData(this: WithBody, chunk: Buffer): void {
-  this.forwardedBody?.onData(chunk);
-}
-
-function onEnd(this: WithBody): void {
-  this.forwardedBody?.onEnd();
+  /** The exchange is over with its client; its response writer ends the attempt. */
+  onAborted(): void {
+    this.#connection = null;
+  }
 }

@@ -2,13 +2,14 @@
 // direction. Small answers leave in a single write. Knows nothing of replicas: whoever has a body to send is
 // its `BodySource`.
 import { ERRORS, type ErrorCode } from '../errors.ts';
+import type { ResponseObserver } from '../listener/downstream.ts';
 import type { Encoding } from '../static/encodings.ts';
 import type { ResponseHead } from '../wire/response-head.ts';
 import type { AnswerSink, BodySource } from './answer.ts';
 import { CompressedBody, type Outlet } from './compressed-body.ts';
+import { mustClose } from './early-answer.ts';
 import { errorBody } from './error-reply.ts';
 import type { Exchange } from './exchange.ts';
-import { finish, mustClose } from './finish.ts';
 import { endToEnd } from './headers.ts';
 import { InFlightBuffers } from './in-flight.ts';
 import { clientHead, markEncoded, nominatedIn, type PlainHead } from './response-head.ts';
@@ -16,7 +17,7 @@ import { clientHead, markEncoded, nominatedIn, type PlainHead } from './response
 /** Bodies up to this size, complete in one read, are copied into the write that carries the head. */
 const SINGLE_WRITE = 16 * 1024;
 
-export class ResponseWriter implements AnswerSink, Outlet {
+export class ResponseWriter implements AnswerSink, Outlet, ResponseObserver {
   readonly #exchange: Exchange;
   #source: BodySource | null = null;
   #plain: PlainHead | null = null;
@@ -33,9 +34,7 @@ export class ResponseWriter implements AnswerSink, Outlet {
 
   constructor(exchange: Exchange) {
     this.#exchange = exchange;
-    const { res } = exchange;
-    (res as WithWriter).writer = this;
-    res.on('close', onClose);
+    exchange.res.observer = this;
   }
 
   attach(source: BodySource): void {
@@ -46,7 +45,7 @@ export class ResponseWriter implements AnswerSink, Outlet {
   interim(status: number, fields: string[]): void {
     if (this.#plain !== null || this.#exchange.req.httpVersionMinor === 0) return;
     const passed = endToEnd(fields, nominatedIn(fields), this.#exchange.route.response.drop);
-    this.#exchange.res.writeInformation(status, passed as never);
+    this.#exchange.res.writeInterim(status, passed);
   }
 
   /** Takes the head of a replica's answer. */
@@ -103,7 +102,7 @@ export class ResponseWriter implements AnswerSink, Outlet {
     if (this.#compressed !== null) return this.#compressed.flush();
     if (!this.#headWritten) {
       this.#writeHead(this.#length);
-      if (this.#heldText === null) this.#exchange.res.flushHeaders();
+      if (this.#heldText === null) this.#exchange.res.flushHead();
     }
     this.#writeHeldText();
   }
@@ -119,17 +118,14 @@ export class ResponseWriter implements AnswerSink, Outlet {
       if (trailers.length === 0) {
         this.#writeHead(plain.bodiless ? this.#length : text === null ? 0 : text.length);
         this.#ended = true;
-        return finish(this.#exchange, text ?? undefined);
+        return this.#exchange.res.end(text ?? undefined);
       }
       this.#writeHead(this.#length);
     }
     this.#writeHeldText();
-    if (trailers.length > 0 && res.chunkedEncoding) {
-      const pairs: [string, string][] = [];
-      for (let i = 0; i < trailers.length; i += 2) pairs.push([trailers[i]!, trailers[i + 1]!]);
-      res.addTrailers(pairs);
-    }
-    this.finish();
+    this.#ended = true;
+    res.end(undefined, trailers);
+    this.#recycle();
   }
 
   /** Sends a complete response of our own. `body` is not changed any more by anybody. */
@@ -151,7 +147,7 @@ export class ResponseWriter implements AnswerSink, Outlet {
     this.#fields = mustClose(this.#exchange) ? [...fields] : fields;
     this.#writeHead(-1);
     this.#ended = true;
-    finish(this.#exchange, body ?? undefined);
+    this.#exchange.res.end(body ?? undefined);
   }
 
   /**
@@ -182,13 +178,11 @@ export class ResponseWriter implements AnswerSink, Outlet {
 
   /** Cuts the response off in a way that no client can mistake for its end. */
   abort(): void {
-    if (this.#ended && this.#exchange.res.writableEnded) return;
+    const { res } = this.#exchange;
+    if (res.ended) return;
     this.#ended = true;
     this.#dropHeld();
-    const { res } = this.#exchange;
-    // A plain close would look like the end of a close-delimited body.
-    if (res.socket !== null) res.socket.resetAndDestroy();
-    else res.destroy();
+    res.abort();
   }
 
   // ---- Outlet: what a compressed body asks for ----
@@ -196,23 +190,19 @@ export class ResponseWriter implements AnswerSink, Outlet {
   start(encoding: Encoding | null, length: number): void {
     if (encoding !== null) markEncoded(this.#fields, encoding);
     this.#writeHead(length);
-    if (length === -1) this.#exchange.res.flushHeaders();
+    if (length === -1) this.#exchange.res.flushHead();
   }
 
   put(chunk: Buffer): boolean {
-    const { res } = this.#exchange;
-    const more = res.write(chunk);
-    if (!more) {
-      if (res.listenerCount('drain') === 0) res.on('drain', onDrain);
-      if (this.#compressed === null) this.hold();
-    }
+    const more = this.#exchange.res.write(chunk);
+    if (!more && this.#compressed === null) this.hold();
     return more;
   }
 
   finish(body?: Buffer): void {
     this.#ended = true;
     this.#compressed = null;
-    finish(this.#exchange, body);
+    this.#exchange.res.end(body);
   }
 
   hold(): void {
@@ -234,16 +224,13 @@ export class ResponseWriter implements AnswerSink, Outlet {
 
   // ---- the client's side ----
 
-  /** The client takes more. */
-  drained(): void {
+  onDrain(): void {
     this.#recycle();
     if (this.#compressed !== null) this.#compressed.resume();
     else this.release();
   }
 
-  /** The response is over, or its connection is. */
-  closed(): void {
-    if (this.#exchange.res.writableFinished) return this.#inFlight?.recycle();
+  onGone(): void {
     this.#ended = true;
     this.#inFlight?.forget();
     this.#dropHeld();
@@ -270,22 +257,12 @@ export class ResponseWriter implements AnswerSink, Outlet {
     const text = this.#heldText;
     if (text === null) return;
     this.#heldText = null;
-    this.#exchange.res.write(text, 'latin1');
+    this.#exchange.res.write(text);
   }
 
   /** Takes back the buffers whose bytes the kernel has: nothing is queued, so all of them. */
   #recycle(): void {
     const inFlight = this.#inFlight;
-    if (inFlight !== null && !inFlight.isEmpty && this.#exchange.res.writableLength === 0) inFlight.recycle();
+    if (inFlight !== null && !inFlight.isEmpty && this.#exchange.res.pendingBytes === 0) inFlight.recycle();
   }
-}
-
-type WithWriter = Exchange['res'] & { writer?: ResponseWriter };
-
-function onClose(this: unknown): void {
-  (this as WithWriter).writer?.closed();
-}
-
-function onDrain(this: unknown): void {
-  (this as WithWriter).writer?.drained();
 }

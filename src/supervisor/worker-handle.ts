@@ -31,8 +31,6 @@ export class WorkerHandle {
     this.#listening.promise.catch(() => {});
     this.#thread = new Worker(new URL('./worker.ts', import.meta.url), {
       name: 'worker',
-      // Short-lived objects of many exchanges at once die young here instead of being copied.
-      resourceLimits: { maxYoungGenerationSizeMb: 64 },
     });
     this.#thread.on('message', (report: WorkerReport) => {
       if (report.type === 'built') built.resolve();

@@ -1,6 +1,7 @@
 // Decodes the chunked transfer coding (RFC 9112 section 7.1) without copying: it hands out ranges of the
 // buffer it was given. Strict: CRLF only, plain hex sizes, bounded extensions and trailers.
-import { MalformedResponse, parseTrailers } from './response-head.ts';
+import { MalformedMessage } from './malformed-message.ts';
+import { parseTrailers } from './response-head.ts';
 
 /** Longest chunk-size line and longest trailer section, in bytes. */
 const MAX_SIZE_LINE = 1024;
@@ -24,7 +25,7 @@ export class ChunkedDecoder {
   /**
    * Decodes from `start` up to `end`, giving each piece of body to `onData(start, end)`. Returns where it
    * stopped: `end`, or less when the body is complete.
-   * @throws MalformedResponse
+   * @throws MalformedMessage
    */
   decode(bytes: Buffer, start: number, end: number, onData: (start: number, end: number) => void): number {
     let at = start;
@@ -37,7 +38,7 @@ export class ChunkedDecoder {
           this.#readExtensionByte(bytes[at++]!);
           break;
         case 'size-lf':
-          if (bytes[at++] !== 0x0a) throw new MalformedResponse('a chunk size does not end with CRLF');
+          if (bytes[at++] !== 0x0a) throw new MalformedMessage('a chunk size does not end with CRLF');
           this.#state = this.#remaining === 0 ? 'trailers' : 'data';
           break;
         case 'data': {
@@ -49,11 +50,11 @@ export class ChunkedDecoder {
           break;
         }
         case 'data-cr':
-          if (bytes[at++] !== 0x0d) throw new MalformedResponse('chunk data is longer than its size');
+          if (bytes[at++] !== 0x0d) throw new MalformedMessage('chunk data is longer than its size');
           this.#state = 'data-lf';
           break;
         case 'data-lf':
-          if (bytes[at++] !== 0x0a) throw new MalformedResponse('chunk data does not end with CRLF');
+          if (bytes[at++] !== 0x0a) throw new MalformedMessage('chunk data does not end with CRLF');
           this.#startSize();
           break;
         case 'trailers':
@@ -77,20 +78,20 @@ export class ChunkedDecoder {
     const digit = hexValue(byte);
     if (digit !== -1) {
       // 12 digits are 256 TiB and still an exact number; anything longer is an overflow attempt.
-      if (++this.#digits > 12) throw new MalformedResponse('a chunk size is too large');
+      if (++this.#digits > 12) throw new MalformedMessage('a chunk size is too large');
       this.#remaining = this.#remaining * 16 + digit;
       return;
     }
-    if (this.#digits === 0) throw new MalformedResponse('a chunk size is not a hex number');
+    if (this.#digits === 0) throw new MalformedMessage('a chunk size is not a hex number');
     if (byte === 0x0d) this.#state = 'size-lf';
     else if (byte === 0x3b) this.#state = 'extension';
-    else throw new MalformedResponse('a chunk size is not a hex number');
+    else throw new MalformedMessage('a chunk size is not a hex number');
   }
 
   #readExtensionByte(byte: number): void {
     if (byte === 0x0d) this.#state = 'size-lf';
     else if ((byte < 0x20 && byte !== 0x09) || byte === 0x7f || ++this.#lineLength > MAX_SIZE_LINE) {
-      throw new MalformedResponse('a chunk extension is malformed or too long');
+      throw new MalformedMessage('a chunk extension is malformed or too long');
     }
   }
 
@@ -109,12 +110,12 @@ export class ChunkedDecoder {
     const held = Buffer.concat([this.#trailerBytes ?? Buffer.alloc(0), bytes.subarray(start, end)]);
     const size = emptyLineAt(held);
     if (size === -1) {
-      if (held.length >= MAX_TRAILERS) throw new MalformedResponse('the trailer section is too long');
+      if (held.length >= MAX_TRAILERS) throw new MalformedMessage('the trailer section is too long');
       this.#trailerBytes = held;
       return end;
     }
     // The same answer however the section arrives: in one read, or byte by byte.
-    if (size + 2 > MAX_TRAILERS) throw new MalformedResponse('the trailer section is too long');
+    if (size + 2 > MAX_TRAILERS) throw new MalformedMessage('the trailer section is too long');
     this.trailers = parseTrailers(held, 0, size);
     this.#trailerBytes = null;
     this.#state = 'done';

@@ -1,11 +1,12 @@
 // One HTTP/1.1 client connection: sends a request, reads the response, says when it is free again. It is
 // watched even while idle, so that a close or unsolicited bytes retire it before the next request is sent.
 // Knows nothing of gateways, replicas or retries.
+
 import type { Socket } from 'node:net';
 import { performance } from 'node:perf_hooks';
+import { MalformedMessage } from './malformed-message.ts';
 import { type ConnectionTarget, openSocket } from './open-socket.ts';
 import type { ConnectionOwner, FailureKind, ResponseHandler } from './response-handler.ts';
-import { MalformedResponse } from './response-head.ts';
 import { ResponseReader } from './response-reader.ts';
 import { UnsentChunks } from './unsent-chunks.ts';
 
@@ -81,12 +82,13 @@ export class Connection {
   }
 
   /**
-   * Writes a piece of the request body, whose memory is the connection's from now on; false asks to wait for
-   * `onDrain`. `framed` adds chunk framing.
+   * Writes a piece of the request body; false asks to wait for `onDrain`. A piece that fills its `ArrayBuffer` is
+   * the connection's from now on, any other is copied. `framed` adds chunk framing.
    */
-  write(chunk: Buffer, framed: boolean): boolean {
+  write(piece: Buffer, framed: boolean): boolean {
     const socket = this.#socket;
     this.deadline = performance.now() + this.#idleTimeout;
+    const chunk = this.#unsent.take(piece);
     if (!framed) socket.write(chunk);
     else {
       socket.cork();
@@ -95,7 +97,6 @@ export class Connection {
       socket.write('\r\n', 'latin1');
       socket.uncork();
     }
-    this.#unsent.add(chunk);
     // Mostly the kernel has taken the bytes by now.
     if (socket.writableLength === 0) this.#unsent.release();
     return !socket.writableNeedDrain;
@@ -207,7 +208,7 @@ export class Connection {
         handler.onPause();
       }
     } catch (error) {
-      if (!(error instanceof MalformedResponse)) throw error;
+      if (!(error instanceof MalformedMessage)) throw error;
       this.#fail(this.#reader.head === null ? 'malformed' : 'body-aborted', error.message);
     }
     return !this.#paused;

@@ -26,5 +26,10 @@ export function openSocket({ host, port, tls }: ConnectionTarget, onread: OnRead
     onread,
   };
   if (tls.ca !== undefined) options.ca = tls.ca;
-  return connectTls(options);
+  // tls.connect() passes neither option on to the socket below.
+  return connectTls(options).once('connect', sendAtOnce);
+}
+
+function sendAtOnce(this: Socket): void {
+  this.setNoDelay(true).setKeepAlive(true);
 }

@@ -1,5 +1,7 @@
 // Parses the head of an HTTP/1.1 response, strictly: whatever two parsers could read in two ways is an error,
 // because the client behind us may be the second parser (RFC 9112 sections 2.2, 4, 5 and 6).
+import { MalformedMessage } from './malformed-message.ts';
+import { TOKEN, VALUE } from './message-syntax.ts';
 
 /** Longest head in bytes, status line included, and most field lines; beyond that the answer is refused. */
 export const MAX_HEAD = 64 * 1024;
@@ -22,27 +24,14 @@ export interface ResponseHead {
   readonly idleHint: number;
 }
 
-/** Says what was wrong; for the log, never for a client. */
-export class MalformedResponse extends Error {}
-
 const bad = (what: string): never => {
-  throw new MalformedResponse(what);
+  throw new MalformedMessage(what);
 };
-
-/** Token characters of RFC 9110 section 5.6.2. */
-const TOKEN = new Uint8Array(256);
-for (const char of "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ") {
-  TOKEN[char.charCodeAt(0)] = 1;
-}
-/** Characters of a field value: HTAB, SP, visible ASCII and obs-text (RFC 9110 section 5.5). */
-const VALUE = new Uint8Array(256).fill(1, 0x20);
-VALUE[0x09] = 1;
-VALUE[0x7f] = 0;
 
 /**
  * Parses the bytes from `start` up to and including the empty line that ends at `end`.
  * @param bodiless the request was a HEAD, so that no body follows whatever the fields say
- * @throws MalformedResponse
+ * @throws MalformedMessage
  */
 export function parseResponseHead(
   bytes: Buffer,
@@ -174,7 +163,7 @@ export function hasToken(list: string, token: string): boolean {
 
 /**
  * Parses a trailer section, a run of field lines that ends at `end` (its empty line excluded).
- * @throws MalformedResponse
+ * @throws MalformedMessage
  */
 export function parseTrailers(bytes: Buffer, start: number, end: number): string[] {
   const fields: string[] = [];

@@ -1,9 +1,12 @@
 // Turns the bytes of one response into calls of its handler: interim heads, head, body, end. Made once per
 // connection and begun anew for each exchange. Knows nothing of sockets.
+
 import { ChunkedDecoder } from './chunked-decoder.ts';
+import { MalformedMessage } from './malformed-message.ts';
+import { headEnd } from './message-syntax.ts';
 import { READ_SIZE, SCRATCH, takeBuffer } from './read-buffers.ts';
 import type { ResponseHandler } from './response-handler.ts';
-import { MAX_HEAD, MalformedResponse, parseResponseHead, type ResponseHead } from './response-head.ts';
+import { MAX_HEAD, parseResponseHead, type ResponseHead } from './response-head.ts';
 
 /** Most interim responses before the final one. */
 const MAX_INTERIM = 16;
@@ -52,7 +55,7 @@ export class ResponseReader {
 
   /**
    * Takes one read of `size` bytes.
-   * @throws MalformedResponse
+   * @throws MalformedMessage
    */
   read(bytes: Buffer, size: number): ReadResult {
     let at = 0;
@@ -125,17 +128,17 @@ export class ResponseReader {
   }
 
   #keepPartial(bytes: Buffer): void {
-    if (bytes.length > MAX_HEAD) throw new MalformedResponse('the response head is too long');
+    if (bytes.length > MAX_HEAD) throw new MalformedMessage('the response head is too long');
     this.#partialHead = bytes;
   }
 
   #acceptHead(bytes: Buffer, start: number, end: number): void {
-    if (end - start > MAX_HEAD) throw new MalformedResponse('the response head is too long');
+    if (end - start > MAX_HEAD) throw new MalformedMessage('the response head is too long');
     const head = parseResponseHead(bytes, start, end, this.#bodiless);
     if (head.status < 200) {
       // 101 was not asked for, and 100 answers an Expect that we never send on.
-      if (head.status === 101) throw new MalformedResponse('101 without an upgrade');
-      if (++this.#interims > MAX_INTERIM) throw new MalformedResponse('too many interim responses');
+      if (head.status === 101) throw new MalformedMessage('101 without an upgrade');
+      if (++this.#interims > MAX_INTERIM) throw new MalformedMessage('too many interim responses');
       if (head.status !== 100) this.#handler!.onInterim(head.status, head.fields);
       return;
     }
@@ -147,17 +150,3 @@ export class ResponseReader {
 }
 
 const NO_TRAILERS: string[] = [];
-
-/** Where the head that begins at `start` ends, its empty line included; -1 when `limit` comes first. */
-function headEnd(bytes: Buffer, start: number, limit: number): number {
-  // Looks at the last of four bytes first: most of them are neither CR nor LF, and four are skipped at once.
-  let at = start + 3;
-  while (at < limit) {
-    const byte = bytes[at]!;
-    if (byte === 0x0a) {
-      if (bytes[at - 1] === 0x0d && bytes[at - 2] === 0x0a && bytes[at - 3] === 0x0d) return at + 1;
-      at += 2;
-    } else at += byte === 0x0d ? 1 : 4;
-  }
-  return -1;
-}

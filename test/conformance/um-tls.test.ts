@@ -5,6 +5,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 import { test } from 'node:test';
+import { createServer as createTlsServer } from 'node:tls';
 import { selfSigned } from '../support/certificates.ts';
 import { answer, startReplica } from '../support/recording-replica.ts';
 import { suiteScope } from '../support/suite-scope.ts';
@@ -28,6 +29,29 @@ const greets = () => {
   for (const connection of chatty.connections) connection.write(answer('unasked'));
 };
 
+// Resets a kept connection under the second request, and takes its time with the next handshake.
+let lateSockets = 0;
+const late = createServer((socket) => {
+  socket.on('error', () => socket.destroy());
+  setTimeout(() => secureLate.emit('connection', socket), lateSockets++ === 0 ? 0 : 300);
+});
+const lateBodies: string[] = [];
+const secureLate = createTlsServer(pair, (socket) => {
+  const first = lateSockets === 1;
+  let text = '';
+  socket.on('error', () => socket.destroy());
+  socket.on('data', (bytes) => {
+    text += bytes.toString('latin1');
+    if (first && text.includes('PUT ')) return socket.destroy();
+    if (text.startsWith('PUT ') && !text.endsWith('hello')) return;
+    lateBodies.push(text.slice(text.indexOf('\r\n\r\n') + 4));
+    socket.write(answer('late'));
+  });
+});
+late.listen(0, '127.0.0.1');
+await once(late, 'listening');
+scope.after(() => void late.close());
+
 const replicas = [replica.url];
 const upstreams = {
   checked: { replicas },
@@ -37,6 +61,7 @@ const upstreams = {
   misnamed: { replicas, tls: { ca: pair.certFile, serverName: 'other.test' } },
   unchecked: { replicas, tls: { verify: false } },
   plain: { replicas: [`https://127.0.0.1:${(plain.address() as AddressInfo).port}`], tls: { verify: false } },
+  late: { replicas: [`https://127.0.0.1:${(late.address() as AddressInfo).port}`], tls: { verify: false } },
   chatty: { replicas: [chatty.url.replace('http:', 'https:')], tls: { verify: false } },
 };
 const rig = await startRig({
@@ -87,6 +112,21 @@ test('an https replica that speaks first, in plain text', async () => {
   } finally {
     clearInterval(timer);
   }
+});
+
+test('UM-14 a body that arrives while the repetition still connects is not lost', async () => {
+  await rig.run(
+    [
+      'GET /first HTTP/1.1\r\nHost: late.test\r\n\r\n',
+      100,
+      'PUT /x HTTP/1.1\r\nHost: late.test\r\nContent-Length: 5\r\n\r\n',
+      100,
+      'hello',
+    ],
+    { answers: [200, 200] },
+  );
+  assert.equal(lateSockets, 2);
+  assert.deepEqual(lateBodies, ['', 'hello']);
 });
 
 leftovers(rig);

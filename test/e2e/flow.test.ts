@@ -12,7 +12,7 @@ const MB = 1024 ** 2;
 const GB = 1024 ** 3;
 const LIMIT = 30 * MB;
 /** Milliseconds that the slow side does not read at all, while memory is watched. */
-const STALL = 3000;
+const STALL = 2000;
 
 const scope = suiteScope();
 const replica = await LongBodyReplica.start(scope);
@@ -89,11 +89,11 @@ async function peakDuring(run: () => Promise<void>): Promise<number> {
 
 // Idle is a gateway that has worked: its code compiled, its heap grown to its working size.
 for (const chunked of [false, true]) {
-  for (let i = 0; i < 20; i++) await download(1000, chunked, 0);
-  await download(64 * MB, chunked, 0);
-  await upload(64 * MB, chunked, 0);
+  for (let i = 0; i < 50; i++) await download(1000, chunked, 0);
+  await download(16 * MB, chunked, 0);
+  await upload(16 * MB, chunked, 0);
 }
-await sleep(1000);
+await sleep(500);
 
 const measured: string[] = [];
 after(() => console.log(measured.join('\n')));

@@ -6,7 +6,7 @@ import { type AddressInfo, createServer, type Socket } from 'node:net';
 import type { Scope } from '../support/fixtures.ts';
 
 // Sent over and over; its odd size shifts it against every buffer on the way.
-const BLOCK = Buffer.alloc(1024 * 1024 - 7);
+const BLOCK = Buffer.alloc(64 * 1024 - 7);
 for (let i = 0; i < BLOCK.length; i++) BLOCK[i] = (i * 31 + (i >> 8)) & 0xff;
 
 /** Pieces that add up to `size`. */

@@ -17,9 +17,12 @@ const CONFIG = {
   hosts: { 'a.test': { routes: { '/': { respond: { body: 'ok' } } } } },
 };
 
+/** Milliseconds for what takes one on a machine that has nothing else to do. */
+const PATIENCE = 30_000;
+
 interface Probed {
   gateway: GatewayProcess;
-  /** Thread of the worker that served each request so far, in order. */
+  /** Thread of the worker that took each connection so far, in order. */
   served(): Promise<string[]>;
   /** While it exists, new workers fail. */
   brokenWhile: string;
@@ -72,7 +75,7 @@ suite('workers', () => {
     }
     gateway.signal('SIGUSR2');
     gateway.stopping = false;
-    await gateway.output(nthDeath(1));
+    await gateway.output(nthDeath(1), PATIENCE);
     assert.match(gateway.stdout, /"level":"error","message":"a worker died.*struck by the probe/);
 
     // Before the new one is there: new connections are served, and those of the other worker never notice.
@@ -87,7 +90,7 @@ suite('workers', () => {
       assert.equal((await connection.response()).status, 200);
     }
 
-    await gateway.output(nthReturn(1));
+    await gateway.output(nthReturn(1), PATIENCE);
     for (let i = 0; i < 40; i++) assert.equal((await ask(gateway.port, '/')).status, 200);
     const after = (await served()).slice(-40);
     assert.equal(new Set(after).size, 2, 'the new worker serves as well');
@@ -98,8 +101,8 @@ suite('workers', () => {
     for (let death = 1; death <= 3; death++) {
       gateway.signal('SIGUSR2');
       gateway.stopping = false;
-      await gateway.output(nthDeath(death));
-      await gateway.output(nthReturn(death));
+      await gateway.output(nthDeath(death), PATIENCE);
+      await gateway.output(nthReturn(death), PATIENCE);
       assert.equal((await ask(gateway.port, '/')).status, 200);
     }
     assert.deepEqual(waits(gateway), [100, 200, 400]);
@@ -110,11 +113,11 @@ suite('workers', () => {
     await writeFile(brokenWhile, '');
     gateway.signal('SIGUSR2');
     gateway.stopping = false;
-    await gateway.output(nthDeath(3));
+    await gateway.output(nthDeath(3), PATIENCE);
     assert.match(gateway.stdout, /broken by the probe/);
     assert.equal((await ask(gateway.port, '/')).status, 200);
     await rm(brokenWhile);
-    await gateway.output(nthReturn(1));
+    await gateway.output(nthReturn(1), PATIENCE);
     assert.deepEqual(waits(gateway).slice(0, 3), [100, 200, 400]);
   });
 
@@ -122,9 +125,9 @@ suite('workers', () => {
     const { gateway, brokenWhile } = await startProbed(t, 1);
     await writeFile(brokenWhile, '');
     gateway.signal('SIGUSR2');
-    await gateway.output(nthDeath(5));
+    await gateway.output(nthDeath(6), PATIENCE);
     const asked = performance.now();
     assert.deepEqual(await gateway.stop(), { code: 0, signal: null });
-    assert.ok(performance.now() - asked < 1000, 'the next try would have come after 1.6 s');
+    assert.ok(performance.now() - asked < 2500, 'the next try would have come after 3.2 s');
   });
 });

@@ -90,9 +90,11 @@ function mayImport(from: string, to: string, target: string, kind: Import['kind'
   if (from === 'observe') return false;
   if (to === 'observe') return true;
   if (LEAVES.includes(from)) return false;
-  if (from === 'listener') return LEAVES.includes(to);
-  // Who the client is, is worked out where it is accepted and told to replicas.
-  if (target.startsWith('src/listener/client-')) return from === 'proxy' || LISTENER_USERS.includes(from);
+  // Both ends speak HTTP/1.1 with one codec.
+  if (from === 'listener') return LEAVES.includes(to) || to === 'wire';
+  // The narrow side of the listener: who the client is, and how its request and response are used.
+  if (/^src\/listener\/(client-|downstream\.ts)/.test(target))
+    return from === 'proxy' || LISTENER_USERS.includes(from);
   if (to === 'listener') return LISTENER_USERS.includes(from);
   if (LEAVES.includes(to)) return from !== 'wire';
   return layerOf(from) <= layerOf(to);

@@ -9,7 +9,7 @@ import { BroadcastChannel, isMainThread, threadId } from 'node:worker_threads';
 const STRIKE = process.env.PROBE_STRIKE ?? 'throw';
 /** While this file exists, a worker throws before it has built anything. */
 const BROKEN = process.env.PROBE_BROKEN_WHILE;
-/** Each request adds a line with the worker's thread to this file; standard output might lose the last ones. */
+/** Each connection adds a line with the worker's thread to this file; standard output might lose the last ones. */
 const LOG = process.env.PROBE_LOG;
 
 type Message = { born: number } | { strike: number };
@@ -43,6 +43,6 @@ if (isMainThread) {
   });
   channel.postMessage({ born: threadId } satisfies Message);
   if (LOG !== undefined) {
-    subscribe('http.server.request.start', () => appendFileSync(LOG, `${threadId}\n`));
+    subscribe('net.server.socket', () => appendFileSync(LOG, `${threadId}\n`));
   }
 }

@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { ChunkedDecoder } from '../../src/wire/chunked-decoder.ts';
-import { MalformedResponse } from '../../src/wire/response-head.ts';
+import { MalformedMessage } from '../../src/wire/malformed-message.ts';
 
 interface Decoded {
   body: string;
@@ -32,7 +32,7 @@ function decode(pieces: Buffer[]): Decoded {
       rest += bytes.toString('latin1', at, end);
     }
   } catch (error) {
-    assert.ok(error instanceof MalformedResponse, String(error));
+    assert.ok(error instanceof MalformedMessage, String(error));
     return { body, trailers: [], done: false, rest: '', refused: true };
   }
   return { body, trailers: decoder.trailers, done: decoder.done, rest, refused: false };
@@ -160,6 +160,6 @@ suite('chunked bodies are refused', () => {
     const line = bytesOf('A: bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb¶');
     assert.throws(() => {
       for (let i = 0; i < 1000; i++) decoder.decode(line, 0, line.length, () => {});
-    }, MalformedResponse);
+    }, MalformedMessage);
   });
 });

@@ -170,14 +170,13 @@ suite('pressure', () => {
     const exchange = ask(connection, { head, hasBody: true });
     await replica.until((it) => it.requests.length === 1);
     replica.connections[0]!.pause();
-    const block = Buffer.alloc(64 * 1024);
+    const PIECE = 64 * 1024;
     let written = 0;
     const fill = (): boolean => {
-      for (; written < SIZE; written += block.length) {
-        if (!connection.write(block, false)) {
-          written += block.length;
-          return false;
-        }
+      while (written < SIZE) {
+        written += PIECE;
+        // A new one each time: what was written belongs to the connection.
+        if (!connection.write(Buffer.alloc(PIECE), false)) return false;
       }
       return true;
     };

@@ -3,13 +3,8 @@
 
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import {
-  hasToken,
-  MAX_FIELDS,
-  MalformedResponse,
-  parseResponseHead,
-  parseTrailers,
-} from '../../src/wire/response-head.ts';
+import { MalformedMessage } from '../../src/wire/malformed-message.ts';
+import { hasToken, MAX_FIELDS, parseResponseHead, parseTrailers } from '../../src/wire/response-head.ts';
 
 const bytesOf = (text: string) => Buffer.from(text.replaceAll('¶', '\r\n'), 'latin1');
 const parse = (text: string, bodiless = false) => {
@@ -156,13 +151,13 @@ suite('a response head is refused', () => {
     ['204 with chunked', 'HTTP/1.1 204 No Content¶Transfer-Encoding: chunked¶¶'],
     ['too many fields', `HTTP/1.1 200 OK¶${fields(MAX_FIELDS + 1)}¶`],
   ] as const) {
-    test(what, () => assert.throws(() => parse(text), MalformedResponse));
+    test(what, () => assert.throws(() => parse(text), MalformedMessage));
   }
 
   test('what is refused is refused for an answer to HEAD, too', () => {
     assert.throws(
       () => parse('HTTP/1.1 200 OK¶Content-Length: 5¶Content-Length: 6¶¶', true),
-      MalformedResponse,
+      MalformedMessage,
     );
   });
 
@@ -177,7 +172,7 @@ suite('small things', () => {
     assert.deepEqual(parseTrailers(bytes, 0, bytes.length), ['A', '1', 'B', '2']);
     for (const text of ['A 1¶', ': x¶', 'A: b\x00¶', 'A: b\nC: d¶', ' A: b¶', 'A : b¶']) {
       const wrong = bytesOf(text);
-      assert.throws(() => parseTrailers(wrong, 0, wrong.length), MalformedResponse, text);
+      assert.throws(() => parseTrailers(wrong, 0, wrong.length), MalformedMessage, text);
     }
   });
 

@@ -1,15 +1,14 @@
 // The response reader fed whole, byte by byte and at every split point, and with the output of a fuzzer that
-// mutates good responses: it throws nothing but MalformedResponse and never hands out a byte beyond the framing.
+// mutates good responses: it throws nothing but MalformedMessage and never hands out a byte beyond the framing.
 
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
+import { MalformedMessage } from '../../src/wire/malformed-message.ts';
 import { SCRATCH } from '../../src/wire/read-buffers.ts';
-import { MalformedResponse } from '../../src/wire/response-head.ts';
 import { type ReadResult, ResponseReader } from '../../src/wire/response-reader.ts';
 import { parseResponse, ResponseViolation } from '../support/response-parser.ts';
+import { bytesOf, generator, mutate, RESPONSES } from './mutations.ts';
 import { RecordedExchange } from './recorded-exchange.ts';
-
-const bytesOf = (text: string) => Buffer.from(text.replaceAll('¶', '\r\n'), 'latin1');
 
 interface Outcome {
   result: ReadResult | 'refused';
@@ -37,7 +36,7 @@ function feed(pieces: Buffer[], bodiless = false): Outcome {
     try {
       result = reader.read(buffer, piece.length);
     } catch (error) {
-      if (!(error instanceof MalformedResponse)) throw error;
+      if (!(error instanceof MalformedMessage)) throw error;
       result = 'refused';
     }
     read += piece.length;
@@ -55,21 +54,6 @@ function feed(pieces: Buffer[], bodiless = false): Outcome {
 
 const inPieces = (bytes: Buffer, size: number): Buffer[] =>
   Array.from({ length: Math.ceil(bytes.length / size) }, (_, i) => bytes.subarray(i * size, (i + 1) * size));
-
-const RESPONSES: [what: string, text: string, bodiless?: boolean][] = [
-  ['length', 'HTTP/1.1 200 OK¶Content-Length: 5¶A: b¶¶hello'],
-  ['length zero', 'HTTP/1.1 200 OK¶Content-Length: 0¶¶'],
-  ['chunked', 'HTTP/1.1 200 OK¶Transfer-Encoding: chunked¶¶5;x=y¶hello¶6¶ world¶0¶¶'],
-  ['trailers', 'HTTP/1.1 200 OK¶Transfer-Encoding: chunked¶¶5¶hello¶0¶X-Sum: 1¶¶'],
-  [
-    'interim',
-    'HTTP/1.1 100 Continue¶¶HTTP/1.1 103 Early Hints¶Link: <a>¶¶HTTP/1.1 200 OK¶Content-Length: 2¶¶hi',
-  ],
-  ['no content', 'HTTP/1.1 204 No Content¶A: b¶¶'],
-  ['not modified', 'HTTP/1.1 304 Not Modified¶Content-Length: 100¶¶'],
-  ['HEAD', 'HTTP/1.1 200 OK¶Content-Length: 100¶¶', true],
-  ['no reason', 'HTTP/1.1 200¶Content-Length: 1¶¶x'],
-];
 
 suite('a response is read the same however it arrives', () => {
   for (const [what, text, bodiless] of RESPONSES) {
@@ -141,46 +125,6 @@ suite('a response is read the same however it arrives', () => {
     assert.equal(feed([bytesOf('HTTP/1.1 101 Switching Protocols¶Upgrade: x¶¶')]).result, 'refused');
   });
 });
-
-/** Numbers that look random and are the same each time (mulberry32). */
-function generator(seed: number): (below: number) => number {
-  let state = seed;
-  return (below) => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) % below;
-  };
-}
-
-const FRAGMENTS = [
-  ...'\r|\n|\0|\x7f|\xff| |\t|:|;|,|0|5|-1|+5|0x5|5, 5|ffffffffffffffff|\r\n|\r\n\r\n|\n\n'.split('|'),
-  ...'Content-Length: 5\r\n|Transfer-Encoding: chunked\r\n|Connection: close\r\n|HTTP/1.1 200 OK\r\n'.split(
-    '|',
-  ),
-];
-
-function mutate(bytes: Buffer, random: (below: number) => number): Buffer {
-  let text = bytes.toString('latin1');
-  for (let i = random(3); i >= 0; i--) {
-    const at = random(text.length + 1);
-    const length = random(4) === 0 ? random(12) : random(2);
-    switch (random(4)) {
-      case 0:
-        text = text.slice(0, at) + text.slice(at + 1 + length);
-        break;
-      case 1:
-        text = text.slice(0, at) + FRAGMENTS[random(FRAGMENTS.length)] + text.slice(at);
-        break;
-      case 2:
-        text = text.slice(0, at) + String.fromCharCode(random(256)) + text.slice(at + 1);
-        break;
-      default:
-        text = text.slice(0, at) + text.slice(at, at + length) + text.slice(at);
-    }
-  }
-  return Buffer.from(text, 'latin1');
-}
 
 suite('mutated responses', () => {
   test('are read or refused the same way however they arrive, and as a second parser reads them', () => {
