@@ -60,6 +60,7 @@ export function rehearse(
     framing: 'none',
     length: 0,
     keepAlive: true,
+    end: 0,
   } as const;
   const req = new ServerRequest(head, { setFlowing: () => {} });
   const res: DownstreamResponse = {

@@ -23,6 +23,8 @@ export interface RequestHead {
   readonly length: number;
   /** Whether the client wants to keep the connection. */
   readonly keepAlive: boolean;
+  /** Where the head ends in the bytes it was read from. */
+  readonly end: number;
 }
 
 /** Methods that have a name of their own; the rest is refused. PRI is the HTTP/2 preface. */
@@ -80,8 +82,9 @@ export function parseRequestHead(bytes: Buffer, start: number, end: number): Req
       framing = plain ? 'chunked' : 'unclear';
     }
   }
-  if (framing === 'unclear') return { method, target, minor, fields, framing, length: 0, keepAlive: false };
-  return { method, target, minor, fields, framing, length, keepAlive };
+  if (framing === 'unclear')
+    return { method, target, minor, fields, framing, length: 0, keepAlive: false, end };
+  return { method, target, minor, fields, framing, length, keepAlive, end };
 }
 
 /**

@@ -5,14 +5,13 @@ import type { Socket } from 'node:net';
 import { performance } from 'node:perf_hooks';
 import type { ErrorCode } from '../errors.ts';
 import { MalformedMessage } from '../wire/malformed-message.ts';
-import { headEnd } from '../wire/message-syntax.ts';
 import { freeMemory } from '../wire/unsent-chunks.ts';
 import type { ClientConnection } from './client-connection.ts';
 import { refusal } from './refusal.ts';
-import { beginsBroken, RequestFraming } from './request-framing.ts';
-import { isHopeless, MAX_HEAD, parseRequestHead } from './request-head.ts';
+import { RequestFraming } from './request-framing.ts';
 import { ServerRequest } from './server-request.ts';
 import { ServerResponse } from './server-response.ts';
+import { takeHead } from './take-head.ts';
 
 /** Milliseconds. */
 const TIMES = {
@@ -22,10 +21,7 @@ const TIMES = {
   keepAlive: 72_000,
   /** After our last byte: what the client still sends is read and thrown away, so that no reset overtakes the answer. */
   linger: 2_000,
-  /**
-   * For the answer to a client that has closed its side. It may be half-closed or gone, which look alike, and a
-   * replica must not work for a client that is gone; most answers are there by then.
-   */
+  /** For the answer to a client that has closed its side: half-closed and gone look alike. */
   halfClosed: 600,
 } as const;
 
@@ -116,6 +112,7 @@ export class ServerConnection {
       // The answer did not need the rest of the request: it is read over.
       this.#request!.reader = null;
       this.#flowing = true;
+      this.deadline = performance.now() + TIMES.head;
     } else this.#nextRequest();
     this.#continue();
   }
@@ -134,19 +131,14 @@ export class ServerConnection {
       this.#held = null;
       this.#consume(held);
     }
-    if (this.#held === null && this.#wantsInput()) this.socket.resume();
+    if (this.#wantsInput()) this.socket.resume();
   }
 
   #wantsInput(): boolean {
-    switch (this.#state) {
-      case 'head':
-        // A client that does not read its answers gets no further ones made.
-        return !this.socket.writableNeedDrain;
-      case 'body':
-        return this.#flowing;
-      default:
-        return this.#state === 'closing';
-    }
+    if (this.#state === 'body') return this.#flowing;
+    // A client that does not read its answers gets no further ones made.
+    if (this.#state === 'head') return !this.socket.writableNeedDrain;
+    return this.#state === 'closing';
   }
 
   #onData(chunk: Buffer): void {
@@ -186,26 +178,14 @@ export class ServerConnection {
   /** Parses a head and hands the request on; returns where it ends, or `start` when it is not whole. */
   #readHead(bytes: Buffer, start: number): number {
     if (this.socket.writableNeedDrain) return start;
-    let at = start;
-    // RFC 9112 section 2.2: one empty line in front of a request is overlooked.
-    if (bytes[at] === 0x0d && bytes[at + 1] === 0x0a) at += 2;
-    const end = headEnd(bytes, at, bytes.length);
-    if ((end === -1 ? bytes.length : end) - at > MAX_HEAD) {
-      this.#refuse('HEADERS_TOO_LARGE');
-      return start;
-    }
-    if (end === -1) {
-      if (isHopeless(bytes, at)) this.#refuse('BAD_REQUEST');
-      else this.#awaitHead();
-      return start;
-    }
-    const head = parseRequestHead(bytes, at, end);
+    const head = takeHead(bytes, start);
     if (typeof head === 'string') {
       this.#refuse(head);
       return start;
     }
-    if (beginsBroken(head, bytes, end)) {
-      this.#refuse('BAD_FRAMING');
+    if (head === null) {
+      // The clock for a head runs from its first byte.
+      this.deadline = Math.min(this.deadline, performance.now() + TIMES.head);
       return start;
     }
     const request = new ServerRequest(head, this);
@@ -221,12 +201,7 @@ export class ServerConnection {
       this.#framing = new RequestFraming(head);
     }
     this.#sink(request, response, this.client);
-    return end;
-  }
-
-  /** The clock for a head runs from its first byte. */
-  #awaitHead(): void {
-    this.deadline = Math.min(this.deadline, performance.now() + TIMES.head);
+    return head.end;
   }
 
   #readBody(bytes: Buffer, start: number): number {
