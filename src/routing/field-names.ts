@@ -129,10 +129,14 @@ const common = [
   .split(' ');
 
 const byName = new Map<string, Field>();
+const lower = new Map<string, string>();
 for (const name of [...Object.keys(known), ...common]) {
   const field = known[name] ?? Field.OTHER;
   const canonical = name.replace(/(^|-)[a-z]/g, (letter) => letter.toUpperCase());
-  for (const spelling of [name, canonical, name.toUpperCase()]) byName.set(spelling, field);
+  for (const spelling of [name, canonical, name.toUpperCase()]) {
+    byName.set(spelling, field);
+    lower.set(spelling, name);
+  }
 }
 byName.set('ETag', Field.ETAG);
 byName.set('TE', Field.TE);
@@ -146,6 +150,11 @@ export const FORWARDED_FIELDS = Object.keys(known).filter((name) => {
 /** The field a name stands for, whatever its case. Constant time for names in common spellings. */
 export function fieldOf(name: string): Field {
   return byName.get(name) ?? classifyRare(name);
+}
+
+/** The name in lower case; a look-up for common names in common spellings. */
+export function lowerName(name: string): string {
+  return lower.get(name) ?? name.toLowerCase();
 }
 
 function classifyRare(name: string): Field {

@@ -94,6 +94,7 @@ for (const chunked of [false, true]) {
   await upload(16 * MB, chunked, 0);
 }
 await sleep(500);
+const idle = await gateway.memory();
 
 const measured: string[] = [];
 after(() => console.log(measured.join('\n')));
@@ -105,7 +106,6 @@ for (const [direction, transfer] of [
   for (const chunked of [false, true]) {
     const title = `a 1 GB ${direction} holds memory within 30 MB of idle, ${chunked ? 'chunked' : 'with length'}`;
     test(title, { timeout: 60_000 }, async () => {
-      const idle = await gateway.memory();
       let received = '';
       const peak = await peakDuring(async () => {
         received = await transfer(GB, chunked, STALL);
