@@ -1,5 +1,6 @@
 // Answers a request from a representation held in memory: conditions, ranges, coding and head. The head of a
 // complete answer is built once per representation, coding and policy set, and then reused.
+import { type PreparedHead, prepareHead } from '../listener/downstream.ts';
 import type { Exchange } from '../proxy/exchange.ts';
 import type { ResponsePlan } from '../proxy/plans.ts';
 import type { ResponseWriter } from '../proxy/response-writer.ts';
@@ -13,7 +14,7 @@ interface Coded {
   readonly etag: string;
   readonly encoding: Encoding | null;
   /** Head of a 200 with policies and `content-length`, per policy set. */
-  heads: { plan: ResponsePlan; secure: boolean; fields: string[] }[];
+  heads: { plan: ResponsePlan; secure: boolean; head: PreparedHead }[];
   /** The bytes as a string, so that a small body leaves in one write with its head. */
   text: string | null;
 }
@@ -82,7 +83,7 @@ export class Representation {
     const head = exchange.method === 'HEAD';
     if (verdict.status === 200) {
       coded.text ??= size <= SINGLE_WRITE ? coded.bytes.toString('latin1') : null;
-      return writer.ready(200, this.#head(exchange, coded), head ? null : (coded.text ?? coded.bytes));
+      return writer.ready(this.#head(exchange, coded), head ? null : (coded.text ?? coded.bytes));
     }
     this.#servePart(exchange, writer, coded, verdict, head);
   }
@@ -115,11 +116,11 @@ export class Representation {
   }
 
   /** The complete head of a 200, made once. */
-  #head(exchange: Exchange, coded: Coded): string[] {
+  #head(exchange: Exchange, coded: Coded): PreparedHead {
     const { secure, route } = exchange;
     for (let i = 0; i < coded.heads.length; i++) {
       const known = coded.heads[i]!;
-      if (known.plan === route.response && known.secure === secure) return known.fields;
+      if (known.plan === route.response && known.secure === secure) return known.head;
     }
     const plan = route.response;
     const drop = secure ? plan.dropSecure : plan.drop;
@@ -134,8 +135,9 @@ export class Representation {
       if (!fields.some((field, i) => i % 2 === 0 && field === name)) kept.push(name, value);
     }
     kept.push('content-length', String(coded.bytes.length), ...set);
-    if (coded.heads.length < MAX_HEADS) coded.heads.push({ plan, secure, fields: kept });
-    return kept;
+    const head = prepareHead(200, kept);
+    if (coded.heads.length < MAX_HEADS) coded.heads.push({ plan, secure, head });
+    return head;
   }
 
   /** `cache` takes the place of "revalidate", the class of files without a rule of their own. */

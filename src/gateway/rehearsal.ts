@@ -74,6 +74,9 @@ export function rehearse(
     writeHead: (status, head) => {
       answer = { status, fields: head };
     },
+    writePrepared: (head) => {
+      answer = head;
+    },
     flushHead: () => {},
     write: () => true,
     end: () => {},

@@ -39,6 +39,24 @@ export interface ResponseObserver {
   onGone(): void;
 }
 
+/**
+ * The head of an answer that is given again and again. Its fields hold a content-length (unless the status has no
+ * body) and neither date nor connection.
+ */
+export interface PreparedHead {
+  readonly status: number;
+  /** Names and values, alternating. */
+  readonly fields: readonly string[];
+  /** The same as field lines, each with its CRLF. */
+  readonly lines: string;
+}
+
+export function prepareHead(status: number, fields: readonly string[]): PreparedHead {
+  let lines = '';
+  for (let i = 0; i < fields.length; i += 2) lines += `${fields[i]}: ${fields[i + 1]}\r\n`;
+  return { status, fields, lines };
+}
+
 export interface DownstreamResponse {
   observer: ResponseObserver | null;
   /** False closes the connection after this response. To be set before `writeHead`. */
@@ -56,6 +74,8 @@ export interface DownstreamResponse {
    * piece of the body, `flushHead` or `end`.
    */
   writeHead(status: number, fields: readonly string[]): void;
+  /** As `writeHead`, with a head that was made before. */
+  writePrepared(head: PreparedHead): void;
   flushHead(): void;
   /** Writes a piece; a string is latin1. False asks to wait for `onDrain`. */
   write(chunk: Buffer | string): boolean;

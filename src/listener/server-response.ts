@@ -1,7 +1,7 @@
 // One HTTP/1.1 response: builds its head, frames its body, and puts both into as few writes as possible.
 import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
-import type { DownstreamResponse, ResponseObserver } from './downstream.ts';
+import type { DownstreamResponse, PreparedHead, ResponseObserver } from './downstream.ts';
 
 /** The connection, as far as a response concerns it. */
 export interface ResponseConnection {
@@ -13,6 +13,10 @@ export interface ResponseConnection {
 const STATUS_LINES: string[] = [];
 for (const [code, text] of Object.entries(STATUS_CODES))
   STATUS_LINES[Number(code)] = `HTTP/1.1 ${code} ${text}\r\n`;
+
+function statusLine(status: number): string {
+  return STATUS_LINES[status] ?? `HTTP/1.1 ${status} \r\n`;
+}
 
 let dateLine = '';
 let dateSecond = 0;
@@ -54,13 +58,13 @@ export class ServerResponse implements DownstreamResponse {
   }
 
   writeInterim(status: number, fields: readonly string[]): void {
-    let head = STATUS_LINES[status] ?? `HTTP/1.1 ${status} \r\n`;
+    let head = statusLine(status);
     for (let i = 0; i < fields.length; i += 2) head += `${fields[i]}: ${fields[i + 1]}\r\n`;
     this.#socket.write(`${head}\r\n`, 'latin1');
   }
 
   writeHead(status: number, fields: readonly string[]): void {
-    let head = STATUS_LINES[status] ?? `HTTP/1.1 ${status} \r\n`;
+    let head = statusLine(status);
     let hasLength = false;
     let hasDate = false;
     for (let i = 0; i < fields.length; i += 2) {
@@ -83,8 +87,7 @@ export class ServerResponse implements DownstreamResponse {
       }
       head += `${name}: ${value}\r\n`;
     }
-    this.headersSent = true;
-    this.#bodiless = this.#isHead || status === 204 || status === 304;
+    this.#setBodiless(status);
     if (!hasLength && !this.#bodiless) {
       // RFC 9112 section 7: HTTP/1.0 knows no chunks, there the close ends the body.
       if (this.#minor === 1) {
@@ -93,9 +96,23 @@ export class ServerResponse implements DownstreamResponse {
       } else this.keepAlive = false;
     }
     if (!hasDate) head += currentDateLine();
-    if (!this.keepAlive) head += 'connection: close\r\n';
-    else if (this.#minor === 0) head += 'connection: keep-alive\r\n';
-    this.#head = `${head}\r\n`;
+    this.#head = head + this.#lastLines();
+  }
+
+  writePrepared({ status, lines }: PreparedHead): void {
+    this.#setBodiless(status);
+    this.#head = statusLine(status) + lines + currentDateLine() + this.#lastLines();
+  }
+
+  #setBodiless(status: number): void {
+    this.headersSent = true;
+    this.#bodiless = this.#isHead || status === 204 || status === 304;
+  }
+
+  /** What is said of the connection, and the empty line. */
+  #lastLines(): string {
+    if (!this.keepAlive) return 'connection: close\r\n\r\n';
+    return this.#minor === 0 ? 'connection: keep-alive\r\n\r\n' : '\r\n';
   }
 
   flushHead(): void {

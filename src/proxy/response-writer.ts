@@ -2,7 +2,7 @@
 // direction. Small answers leave in a single write. Knows nothing of replicas: whoever has a body to send is
 // its `BodySource`.
 import { ERRORS, type ErrorCode } from '../errors.ts';
-import type { ResponseObserver } from '../listener/downstream.ts';
+import type { PreparedHead, ResponseObserver } from '../listener/downstream.ts';
 import type { Encoding } from '../static/encodings.ts';
 import type { ResponseHead } from '../wire/response-head.ts';
 import type { AnswerSink, BodySource } from './answer.ts';
@@ -141,13 +141,13 @@ export class ResponseWriter implements AnswerSink, Outlet, ResponseObserver {
   }
 
   /** Sends a head that is complete, policies and length included, and the body that goes with it. */
-  ready(status: number, fields: string[], body: Buffer | string | null): void {
-    this.#plain = { status, fields, length: -1, bodiless: body === null };
-    // The list is shared by all exchanges; only one that must close adds to it.
-    this.#fields = mustClose(this.#exchange) ? [...fields] : fields;
-    this.#writeHead(-1);
+  ready(head: PreparedHead, body: Buffer | string | null): void {
+    this.#headWritten = true;
     this.#ended = true;
-    this.#exchange.res.end(body ?? undefined);
+    const { res } = this.#exchange;
+    if (mustClose(this.#exchange)) res.keepAlive = false;
+    res.writePrepared(head);
+    res.end(body ?? undefined);
   }
 
   /**
@@ -249,8 +249,9 @@ export class ResponseWriter implements AnswerSink, Outlet, ResponseObserver {
     const fields = this.#fields;
     const { status } = this.#plain!;
     if (length >= 0 && status !== 204 && status !== 304) fields.push('content-length', String(length));
-    if (mustClose(this.#exchange)) fields.push('connection', 'close');
-    this.#exchange.res.writeHead(status, fields);
+    const { res } = this.#exchange;
+    if (mustClose(this.#exchange)) res.keepAlive = false;
+    res.writeHead(status, fields);
   }
 
   #writeHeldText(): void {

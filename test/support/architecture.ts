@@ -94,7 +94,7 @@ function mayImport(from: string, to: string, target: string, kind: Import['kind'
   if (from === 'listener') return LEAVES.includes(to) || to === 'wire';
   // The narrow side of the listener: who the client is, and how its request and response are used.
   if (/^src\/listener\/(client-|downstream\.ts)/.test(target))
-    return from === 'proxy' || LISTENER_USERS.includes(from);
+    return ['proxy', 'actions'].includes(from) || LISTENER_USERS.includes(from);
   if (to === 'listener') return LISTENER_USERS.includes(from);
   if (LEAVES.includes(to)) return from !== 'wire';
   return layerOf(from) <= layerOf(to);
