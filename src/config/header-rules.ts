@@ -38,6 +38,7 @@ const NEVER_TO_CLIENT: ReadonlyMap<string, string> = new Map([
   ['host', 'is a request header'],
   ['content-encoding', BYTES],
   ['content-range', BYTES],
+  ['date', 'says when the answer was made; the gateway writes it itself'],
 ]);
 
 export type HeaderSide = 'request' | 'response';
@@ -50,6 +51,9 @@ export function headerNameProblem(name: string, side: HeaderSide): string | unde
   if (reason !== undefined) return `the header "${name}" ${reason}`;
   // Replicas that turn "-" into "_" (CGI, WSGI) cannot tell the two apart; the gateway drops such names.
   if (side === 'request' && name.includes('_')) return `the header "${name}" has an underscore; use "-"`;
+  if (side === 'request' && !/^[A-Za-z0-9-]+$/.test(name)) {
+    return `the header "${name}" may hold letters, digits and "-" only`;
+  }
   return undefined;
 }
 
