@@ -231,6 +231,10 @@ export interface HeadersConfig {
  */
 export type CacheConfig = string | { control: string; override?: boolean };
 
+/**
+ * Compression of what is not compressed yet. Answers that are personal by cookie or password (`Set-Cookie`, or
+ * `Authorization` other than Bearer) go out as they are: their size would tell strangers about their content.
+ */
 export interface CompressConfig {
   /** In the gateway's order of preference, used where the client has none. @default ['zstd', 'br', 'gzip'] */
   encodings?: ('zstd' | 'br' | 'gzip')[];

@@ -59,26 +59,67 @@ export function buildTable(
   );
   const table = new RouteTable<RoutePlan>();
   for (const host of config.hosts) {
-    const entry = buildHost(host, policies, actions);
-    for (const name of [host.name, ...host.aliases]) table.add({ ...entry, name });
+    const routes = new HostRoutes(host, policies, actions);
+    for (const name of [host.name, ...host.aliases]) table.add(new NamedHost(name, routes));
     for (const name of host.redirectFrom) table.add(redirectEntry(name, host, policies[host.policies]!));
   }
   return table;
 }
 
-function buildHost(
-  host: ResolvedHost,
-  policies: readonly CompiledPolicies[],
-  actions: ActionBuilder,
-): HostEntry<RoutePlan> {
-  const routes = new PathTrie<RoutePlan>();
-  for (const route of host.routes) {
-    const action = actions.build(route.action, route.pattern);
-    routes.add(route.pattern, plan(policies[route.policies]!, route, action));
+/**
+ * The routes of one host, compiled when the first request asks for them: of ten thousand hosts most are not asked
+ * in any minute, and a start should not wait for all of them.
+ */
+class HostRoutes {
+  readonly #host: ResolvedHost;
+  readonly #policies: readonly CompiledPolicies[];
+  readonly #actions: ActionBuilder;
+  #routes: PathTrie<RoutePlan> | null = null;
+  #fallback: RoutePlan | null = null;
+
+  constructor(host: ResolvedHost, policies: readonly CompiledPolicies[], actions: ActionBuilder) {
+    this.#host = host;
+    this.#policies = policies;
+    this.#actions = actions;
   }
-  const nothing = { source: host.source, pattern: '/*' };
-  const fallback = plan(policies[host.policies]!, nothing, new FailAction('NOT_FOUND'));
-  return { name: host.name, routes, fallback };
+
+  get routes(): PathTrie<RoutePlan> {
+    return (this.#routes ??= this.#compile());
+  }
+
+  get fallback(): RoutePlan {
+    const nothing = { source: this.#host.source, pattern: '/*' };
+    const policies = this.#policies[this.#host.policies]!;
+    return (this.#fallback ??= plan(policies, nothing, new FailAction('NOT_FOUND')));
+  }
+
+  #compile(): PathTrie<RoutePlan> {
+    const routes = new PathTrie<RoutePlan>();
+    for (const route of this.#host.routes) {
+      const action = this.#actions.build(route.action, route.pattern);
+      routes.add(route.pattern, plan(this.#policies[route.policies]!, route, action));
+    }
+    return routes;
+  }
+}
+
+/** One of the names of a host. */
+class NamedHost implements HostEntry<RoutePlan> {
+  readonly name: string;
+  readonly #host: HostRoutes;
+
+  constructor(name: string, host: HostRoutes) {
+    this.name = name;
+    this.#host = host;
+  }
+
+  get routes(): PathTrie<RoutePlan> {
+    return this.#host.routes;
+  }
+
+  get fallback(): RoutePlan {
+    return this.#host.fallback;
+  }
 }
 
 function redirectEntry(name: string, host: ResolvedHost, policies: CompiledPolicies): HostEntry<RoutePlan> {
