@@ -49,7 +49,8 @@ function send(
   // nginx builds its tag from time and size as well; here the size and a checksum of the bytes do.
   const tag = `"${body.length.toString(16)}-${checksum(body)}"`;
   const headers = { server: 'nginx/1.27.3', etag: tag, 'x-powered-by': 'stand-in' };
-  if (known === tag) {
+  // As nginx does, and RFC 9110 section 13.1.2 asks for: `W/` makes no difference.
+  if (known?.replace(/^W\//, '') === tag) {
     res.writeHead(304, headers).end();
     return;
   }

@@ -59,15 +59,3 @@ export const ERRORS = {
 } as const satisfies Record<string, ErrorEntry>;
 
 export type ErrorCode = keyof typeof ERRORS;
-
-/** An exchange that ends with one of the codes above. `detail` is for the log alone. */
-export class GatewayError extends Error {
-  readonly code: ErrorCode;
-  readonly detail: string;
-  constructor(code: ErrorCode, detail = '') {
-    super(ERRORS[code].message);
-    this.name = 'GatewayError';
-    this.code = code;
-    this.detail = detail;
-  }
-}

@@ -108,6 +108,8 @@ try {
   const usage =
     error instanceof UsageError || (error as NodeJS.ErrnoException).code?.startsWith('ERR_PARSE_ARGS');
   if (!usage) throw error;
-  process.stderr.write(`${(error as Error).message}\n\n${USAGE}`);
+  // What node advises behind the first sentence fits no command of ours.
+  const [said] = (error as Error).message.split('. ');
+  process.stderr.write(`${said}\n\n${USAGE}`);
   process.exitCode = 2;
 }

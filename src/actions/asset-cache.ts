@@ -59,7 +59,10 @@ export class AssetCache {
       extra: keptFields(head),
     };
     const representation = new Representation(source);
-    const entry: Entry = { representation, bytes: bytes.length + 1 };
+    const entry: Entry = {
+      representation,
+      bytes: bytes.length + OVERHEAD + key.length + sizeOf(source.extra),
+    };
     this.#entries.set(key, entry);
     if (source.compressible) {
       compressAll(bytes).then(
@@ -77,6 +80,16 @@ export class AssetCache {
     }
     return representation;
   }
+}
+
+/**
+ * What an entry takes besides its bytes. Without it a small file under a million queries would fill the memory
+ * long before its bytes do (CA-10).
+ */
+const OVERHEAD = 2 * 1024;
+
+function sizeOf(fields: readonly string[]): number {
+  return fields.reduce((sum, text) => sum + text.length, 0);
 }
 
 const NO_VARIANTS: { readonly [K in Encoding]: null } = { zstd: null, br: null, gzip: null };
@@ -115,10 +128,15 @@ export class Collector {
 
 /** Whether an answer to a request without cookies and credentials may be given to others (CVE list, CA cases). */
 export function isStorable(head: ResponseHead, limit: number): boolean {
-  if (head.framing === 'none' || head.length > limit) return false;
+  // A body that ends with the connection may have been cut off (CA-08).
+  if (head.framing === 'none' || head.framing === 'close' || head.length > limit) return false;
   for (let i = 0; i < head.fields.length; i += 2) {
     const value = head.fields[i + 1]!;
     switch (fieldOf(head.fields[i]!)) {
+      case Field.OTHER:
+        // Said to one origin; a container that forgets its `Vary: Origin` must not say it to all.
+        if (value !== '*' && head.fields[i]!.toLowerCase() === 'access-control-allow-origin') return false;
+        break;
       case Field.SET_COOKIE:
       case Field.CONTENT_RANGE:
         return false;

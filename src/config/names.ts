@@ -33,8 +33,9 @@ export function privateNameProblem(name: string): string | undefined {
 
 function labelsProblem(name: string, valid: RegExp): string | undefined {
   // Punycode only, and no folding of Unicode dots: two spellings of one name must never reach two routes.
+  if (/[\x00-\x20\x7f]/.test(name)) return 'has a blank or a control character in it';
   if (/[^\x21-\x7e]/.test(name)) {
-    const ascii = /[\x00-\x20\x7f]/.test(name) ? '' : domainToASCII(name);
+    const ascii = domainToASCII(name);
     return `has characters outside ASCII${ascii === '' ? '' : `; write the punycode form, "${ascii}"`}`;
   }
   if (name.length > LONGEST_NAME) return tooLong(name);

@@ -4,8 +4,8 @@ import type { IncomingHttpHeaders } from 'node:http';
 
 /** Who reads the body of a request. Told nothing after `onEnd` or `onAborted`. */
 export interface BodyReader {
-  /** A piece. One that fills its `ArrayBuffer` is the reader's; any other must be copied before this returns. */
-  onData(chunk: Buffer): void;
+  /** A piece. Where it is not `owned`, its memory is only lent: it must be copied before this returns. */
+  onData(chunk: Buffer, owned: boolean): void;
   onEnd(): void;
   /** The rest will not come. */
   onAborted(): void;

@@ -1,6 +1,7 @@
 // One bound address: accepts connections, keeps their deadlines, drains them. Outlives reloads.
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { performance } from 'node:perf_hooks';
+import { processLog } from '../observe/process-log.ts';
 import type { TrustedProxies } from './client-address.ts';
 import { ClientConnection } from './client-connection.ts';
 import { type RequestSink, ServerConnection } from './server-connection.ts';
@@ -37,6 +38,10 @@ export class Listener {
       this.#server.once('error', reject);
       this.#server.listen({ host: address.address, port: address.port, reusePort, backlog: 1024 }, () => {
         this.#server.removeListener('error', reject);
+        // Out of file descriptors, for one (RE-02): that client is lost, the others are served.
+        this.#server.on('error', (error) => {
+          processLog.warn('a connection could not be accepted', { detail: error.message });
+        });
         resolve((this.#server.address() as AddressInfo).port);
       });
     });
@@ -63,6 +68,6 @@ export class Listener {
 
   #expire(): void {
     const now = performance.now();
-    for (const connection of this.#connections) if (connection.deadline < now) connection.expire();
+    for (const connection of this.#connections) if (connection.deadline.isOver(now)) connection.expire();
   }
 }

@@ -19,8 +19,7 @@ export class RequestFraming {
 
   /**
    * Takes bytes from `start` on and gives each piece of the body to `onPiece(start, end)`; returns where it
-   * stopped: at the end of the bytes, or where the body ends.
-   * @throws MalformedMessage
+   * stopped: at the end of the bytes, or where the body ends; -1 when this is no body.
    */
   take(bytes: Buffer, start: number, onPiece: (start: number, end: number) => void): number {
     const decoder = this.#decoder;
@@ -31,12 +30,17 @@ export class RequestFraming {
       this.done = this.#remaining === 0;
       return end;
     }
-    const at = decoder.decode(bytes, start, bytes.length, onPiece);
-    if (decoder.done) {
-      this.trailers = decoder.trailers;
-      this.done = true;
+    try {
+      const at = decoder.decode(bytes, start, bytes.length, onPiece);
+      if (decoder.done) {
+        this.trailers = decoder.trailers;
+        this.done = true;
+      }
+      return at;
+    } catch (error) {
+      if (error instanceof MalformedMessage) return -1;
+      throw error;
     }
-    return at;
   }
 }
 
@@ -46,11 +50,5 @@ export class RequestFraming {
  */
 export function beginsBroken(head: RequestHead, bytes: Buffer, start: number): boolean {
   if (head.framing !== 'chunked' || start === bytes.length) return false;
-  try {
-    new RequestFraming(head).take(bytes, start, () => {});
-    return false;
-  } catch (error) {
-    if (error instanceof MalformedMessage) return true;
-    throw error;
-  }
+  return new RequestFraming(head).take(bytes, start, () => {}) === -1;
 }

@@ -2,28 +2,15 @@
 // closes in a way that lets the client see the last answer. A request behind one that is being answered waits
 // in the kernel, so a connection never has two exchanges under way.
 import type { Socket } from 'node:net';
-import { performance } from 'node:perf_hooks';
 import type { ErrorCode } from '../errors.ts';
-import { MalformedMessage } from '../wire/malformed-message.ts';
 import { freeMemory } from '../wire/unsent-chunks.ts';
 import type { ClientConnection } from './client-connection.ts';
+import { ConnectionDeadline } from './connection-deadline.ts';
 import { refusal } from './refusal.ts';
 import { RequestFraming } from './request-framing.ts';
 import { ServerRequest } from './server-request.ts';
 import { ServerResponse } from './server-response.ts';
 import { takeHead } from './take-head.ts';
-
-/** Milliseconds. */
-const TIMES = {
-  /** From the connection, or the first byte of a request, to the end of its head. */
-  head: 10_000,
-  /** Between two requests. */
-  keepAlive: 72_000,
-  /** After our last byte: what the client still sends is read and thrown away, so that no reset overtakes the answer. */
-  linger: 2_000,
-  /** For the answer to a client that has closed its side: half-closed and gone look alike. */
-  halfClosed: 600,
-} as const;
 
 /** Told of every request. */
 export type RequestSink = (req: ServerRequest, res: ServerResponse, client: ClientConnection) => void;
@@ -37,8 +24,7 @@ type State = 'head' | 'body' | 'busy' | 'closing';
 export class ServerConnection {
   readonly socket: Socket;
   readonly client: ClientConnection;
-  /** `performance.now()` after which `expire` is due. */
-  deadline: number;
+  readonly deadline: ConnectionDeadline;
   readonly #sink: RequestSink;
   readonly #onClosed: (connection: ServerConnection) => void;
   #state: State = 'head';
@@ -48,8 +34,8 @@ export class ServerConnection {
   #held: Buffer | null = null;
   #framing: RequestFraming | null = null;
   #reading: Buffer = Buffer.alloc(0);
-  /** The read was one piece of a body, whose reader keeps it. */
-  #givenAway = false;
+  /** The read under way, as long as its memory is ours: a piece of a body that is all of it is given away. */
+  #fresh: Buffer | null = null;
   #flowing = false;
   #consuming = false;
   #inputEnded = false;
@@ -66,9 +52,9 @@ export class ServerConnection {
     this.client = client;
     this.#sink = sink;
     this.#onClosed = onClosed;
-    this.deadline = performance.now() + TIMES.head;
+    this.deadline = new ConnectionDeadline(socket);
     socket.on('data', (chunk: Buffer) => this.#onData(chunk));
-    socket.on('end', () => this.#onFin());
+    socket.on('end', () => this.#settle());
     socket.on('drain', () => this.#onDrain());
     // The reason does not matter: 'close' follows and ends whatever was under way.
     socket.on('error', () => {});
@@ -87,10 +73,13 @@ export class ServerConnection {
     else if (this.#response?.headersSent === false) this.#response.keepAlive = false;
   }
 
-  /** Called by the listener's clock when `deadline` has passed. */
+  /** Called by the listener's clock when the deadline is over. */
   expire(): void {
-    if (this.#state === 'head' && !this.isIdle) this.#refuse('REQUEST_TIMEOUT');
-    else this.socket.destroy();
+    if (this.#state === 'head' && !this.isIdle) return this.#refuse('REQUEST_TIMEOUT');
+    if (this.#state === 'busy' && this.deadline.answerLeaves()) return;
+    if (this.#state === 'body' && this.#response !== null && !this.#inputEnded) {
+      if (!this.deadline.bodyComes(this.#flowing)) this.#refuse('REQUEST_TIMEOUT');
+    } else this.socket.destroy();
   }
 
   // ---- BodySupply ----
@@ -105,14 +94,14 @@ export class ServerConnection {
 
   onResponseEnd(response: ServerResponse): void {
     if (response !== this.#response) return;
-    const keep = response.keepAlive && !this.#draining && !this.#inputEnded;
     this.#response = null;
-    if (!keep) return this.#close();
+    const nothingLeft = this.#inputEnded && !this.#consuming && this.#held === null;
+    if (!response.keepAlive || this.#draining || nothingLeft) return this.#close();
     if (this.#state === 'body') {
       // The answer did not need the rest of the request: it is read over.
       this.#request!.reader = null;
       this.#flowing = true;
-      this.deadline = performance.now() + TIMES.head;
+      this.deadline.set('head');
     } else this.#nextRequest();
     this.#continue();
   }
@@ -120,7 +109,7 @@ export class ServerConnection {
   #nextRequest(): void {
     this.#request = null;
     this.#state = 'head';
-    this.deadline = performance.now() + TIMES.keepAlive;
+    this.deadline.set('keepAlive');
   }
 
   /** Takes up what was left lying, then the socket. */
@@ -145,9 +134,10 @@ export class ServerConnection {
     if (this.#state === 'closing') return;
     const held = this.#held;
     if (held === null) {
-      this.#givenAway = false;
+      this.#fresh = chunk;
       this.#consume(chunk);
-      if (this.#held === null && !this.#givenAway) freeMemory(chunk);
+      if (this.#fresh !== null && this.#held === null) freeMemory(chunk);
+      this.#fresh = null;
       return;
     }
     this.#held = null;
@@ -167,6 +157,7 @@ export class ServerConnection {
     }
     this.#consuming = false;
     if (at < bytes.length && !this.#isClosing) this.#held = at === 0 ? bytes : bytes.subarray(at);
+    if (this.#inputEnded) this.#settle();
     if (!this.#wantsInput() && (this.#held !== null || this.#state === 'body')) this.socket.pause();
   }
 
@@ -185,7 +176,7 @@ export class ServerConnection {
     }
     if (head === null) {
       // The clock for a head runs from its first byte.
-      this.deadline = Math.min(this.deadline, performance.now() + TIMES.head);
+      this.deadline.shorten('head');
       return start;
     }
     const request = new ServerRequest(head, this);
@@ -193,13 +184,11 @@ export class ServerConnection {
     const response = new ServerResponse(this, head.method, head.minor, keepAlive);
     this.#request = request;
     this.#response = response;
-    this.deadline = Number.POSITIVE_INFINITY;
     this.#flowing = false;
-    if (request.complete || head.framing === 'unclear') this.#state = 'busy';
-    else {
-      this.#state = 'body';
-      this.#framing = new RequestFraming(head);
-    }
+    const isWhole = request.complete || head.framing === 'unclear';
+    this.#state = isWhole ? 'busy' : 'body';
+    this.deadline.set(isWhole ? null : 'body');
+    if (!isWhole) this.#framing = new RequestFraming(head);
     this.#sink(request, response, this.client);
     return head.end;
   }
@@ -208,26 +197,25 @@ export class ServerConnection {
     const request = this.#request!;
     const framing = this.#framing!;
     this.#reading = bytes;
-    try {
-      const at = framing.take(bytes, start, this.#onPiece);
-      if (framing.done) {
-        request.rawTrailers = framing.trailers;
-        this.#bodyEnd(request);
-      }
-      return at;
-    } catch (error) {
-      if (!(error instanceof MalformedMessage)) throw error;
+    const at = framing.take(bytes, start, this.#onPiece);
+    if (at === -1) {
       this.#refuse('BAD_FRAMING');
       return bytes.length;
     }
+    if (framing.done) {
+      request.rawTrailers = framing.trailers;
+      this.#bodyEnd(request);
+    }
+    return at;
   }
 
   #deliver(start: number, end: number): void {
     // Gone when the response ended first: what is left is thrown away.
     const reader = this.#request?.reader;
     if (reader === null || reader === undefined) return;
-    if (end - start === this.#reading.length) this.#givenAway = true;
-    reader.onData(this.#reading.subarray(start, end));
+    const owned = end - start === this.#fresh?.length;
+    if (owned) this.#fresh = null;
+    reader.onData(this.#reading.subarray(start, end), owned);
   }
 
   #bodyEnd(request: ServerRequest): void {
@@ -236,17 +224,22 @@ export class ServerConnection {
     request.reader = null;
     if (this.#state !== 'body') return;
     if (this.#response === null) this.#nextRequest();
-    else this.#state = 'busy';
+    else {
+      this.#state = 'busy';
+      this.deadline.set(null);
+    }
     reader?.onEnd();
   }
 
-  /** The client sends no more: the answer under way may still be delivered, a broken-off request is over. */
-  #onFin(): void {
+  /** The client sends no more. What it has sent is still answered; a request that broke off is over. */
+  #settle(): void {
     this.#inputEnded = true;
-    if (this.#state === 'busy') this.deadline = performance.now() + TIMES.halfClosed;
-    else if (this.#state === 'body' || this.#state === 'closing') this.socket.destroy();
-    else if (this.#held !== null && this.#held.length > 0) this.#refuse('BAD_REQUEST');
-    else this.#close();
+    const isHeld = this.#held !== null;
+    // What is held may be all the rest, for a replica that is not connected yet.
+    if (this.#state === 'busy' || (this.#state === 'body' && isHeld)) this.deadline.set('halfClosed');
+    else if (this.#state === 'body' && this.#response !== null) this.socket.destroy();
+    else if (this.#state !== 'head' || !isHeld) this.#close();
+    else if (!this.socket.writableNeedDrain) this.#refuse('BAD_REQUEST');
   }
 
   #onDrain(): void {
@@ -290,11 +283,17 @@ export class ServerConnection {
 
   /** Sends FIN behind what is queued and reads on for a while, so that no reset overtakes it (section 9.6). */
   #close(): void {
+    if (this.socket.writableEnded) return;
     this.#state = 'closing';
     this.#held = null;
     this.#flowing = true;
-    this.deadline = performance.now() + TIMES.linger;
+    this.deadline.set('linger');
+    if (this.socket.writableLength === 0) this.socket.resume();
+    else
+      this.socket.once('finish', () => {
+        this.deadline.set('linger');
+        this.socket.resume();
+      });
     this.socket.end();
-    this.socket.resume();
   }
 }

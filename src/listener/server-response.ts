@@ -58,6 +58,7 @@ export class ServerResponse implements DownstreamResponse {
   }
 
   writeInterim(status: number, fields: readonly string[]): void {
+    if (this.ended || this.headersSent) return;
     let head = statusLine(status);
     for (let i = 0; i < fields.length; i += 2) head += `${fields[i]}: ${fields[i + 1]}\r\n`;
     this.#socket.write(`${head}\r\n`, 'latin1');

@@ -5,6 +5,8 @@ import type { RequestPlan, ResponsePlan } from '../proxy/plans.ts';
 import { compileRequestHeaders } from './headers.ts';
 import { compileSecurity } from './security.ts';
 
+const HSTS = 'strict-transport-security';
+
 export interface CompiledPolicies {
   readonly request: RequestPlan;
   readonly response: ResponsePlan;
@@ -15,18 +17,22 @@ export function compilePolicies(policies: ResolvedPolicies): CompiledPolicies {
   const security = compileSecurity(policies.security);
   const set: string[] = [];
   const named = new Set(policies.headers.responseSet.map(([name]) => name.toLowerCase()));
-  const dropSecure = new Set([...security.owned, ...policies.headers.responseRemove, ...named]);
-  // RFC 6797 section 7.2: never over plain HTTP. Without a security policy it is the replica's own affair.
-  const drop =
-    policies.security === false ? dropSecure : new Set([...dropSecure, 'strict-transport-security']);
-  // `headers` comes after `security`, so it has the last word on a name that both set.
-  for (let i = 0; i < security.set.length; i += 2) {
-    if (!named.has(security.set[i]!)) set.push(security.set[i]!, security.set[i + 1]!);
-  }
-  for (const [name, value] of policies.headers.responseSet) set.push(name.toLowerCase(), value);
   const removed = new Set(policies.headers.responseRemove);
-  const defaults = security.defaults.filter(({ name }) => !named.has(name) && !removed.has(name));
-  const setSecure = named.has('strict-transport-security') ? set : [...set, ...security.hsts];
+  const dropSecure = new Set([...security.owned, ...removed, ...named]);
+  // RFC 6797 section 7.2: never over plain HTTP. Without a security policy it is the replica's own affair.
+  const drop = policies.security === false ? dropSecure : new Set([...dropSecure, HSTS]);
+  // `headers` comes after `security`, so it has the last word on a name that both speak of.
+  const isLeft = (name: string): boolean => !named.has(name) && !removed.has(name);
+  for (let i = 0; i < security.set.length; i += 2) {
+    if (isLeft(security.set[i]!)) set.push(security.set[i]!, security.set[i + 1]!);
+  }
+  let hsts = isLeft(HSTS) ? security.hsts : [];
+  for (const [name, value] of policies.headers.responseSet) {
+    if (name.toLowerCase() === HSTS) hsts = [HSTS, value];
+    else set.push(name.toLowerCase(), value);
+  }
+  const defaults = security.defaults.filter(({ name }) => isLeft(name));
+  const setSecure = [...set, ...hsts];
   return {
     request: compileRequestHeaders(policies.headers),
     response: {

@@ -2,6 +2,9 @@
 // reader once nothing is queued any more.
 import { giveBuffer, READ_SIZE, takeBuffer } from '../wire/read-buffers.ts';
 
+/** Smaller pieces are copied as they are: thousands of them may wait for a slow client, each in a whole read buffer. */
+const WORTH_A_BUFFER = 8 * 1024;
+
 export class InFlightBuffers {
   #buffers: Buffer[] = [];
 
@@ -10,10 +13,10 @@ export class InFlightBuffers {
     this.#buffers.push(buffer);
   }
 
-  /** A copy of some bytes, in a read buffer where they fit. */
+  /** A copy of some bytes, in a read buffer where that is no waste. */
   copy(bytes: Buffer, start: number, end: number): Buffer {
     const size = end - start;
-    if (size > READ_SIZE) return Buffer.from(bytes.subarray(start, end));
+    if (size > READ_SIZE || size < WORTH_A_BUFFER) return Buffer.from(bytes.subarray(start, end));
     const buffer = takeBuffer();
     bytes.copy(buffer, 0, start, end);
     this.#buffers.push(buffer);

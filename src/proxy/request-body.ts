@@ -40,11 +40,11 @@ export class RequestBody implements BodyReader {
     this.#connection = null;
   }
 
-  onData(chunk: Buffer): void {
+  onData(chunk: Buffer, owned: boolean): void {
     const connection = this.#connection;
     if (connection === null) return;
     this.touched = true;
-    if (!connection.write(chunk, this.#framed)) this.#exchange.req.pause();
+    if (!connection.write(chunk, owned, this.#framed)) this.#exchange.req.pause();
   }
 
   onEnd(): void {

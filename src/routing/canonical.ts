@@ -6,7 +6,7 @@ import { parseAuthority } from './authority.ts';
 import { Field, fieldOf } from './field-names.ts';
 import { canonicalPath } from './path.ts';
 
-/** A request as it arrived: the part of `http.IncomingMessage` that the gate reads. */
+/** A request as it arrived: the part of it that the gate reads. */
 export interface RawRequest {
   readonly method: string;
   readonly url: string;
@@ -45,7 +45,7 @@ const REFUSED_METHODS = new Set(['CONNECT', 'TRACE', 'TRACK', 'PRI']);
 
 /** Judges a request; returns its canonical form, or the code of the refusal. Total: never throws. */
 export function canonicalize(request: RawRequest): CanonicalRequest | ErrorCode {
-  // llhttp lets a version-less request line through as 0.9 and still parses fields (llhttp#877).
+  // Judged here as well as in the parser, because the gate stands behind every listener.
   if (request.httpVersionMajor !== 1 || request.httpVersionMinor > 1) {
     return request.httpVersionMajor === 0 ? 'BAD_REQUEST' : 'VERSION_UNSUPPORTED';
   }

@@ -3,7 +3,7 @@
 
 import { parseHttpDate } from './http-date.ts';
 
-/** The request fields that matter here, under the names `node:http` gives them: pass `req.headers`. */
+/** The request fields that matter here, by lower-case name: pass `req.headers`. */
 export interface ConditionalFields {
   readonly 'if-match'?: string | undefined;
   readonly 'if-none-match'?: string | undefined;

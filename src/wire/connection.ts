@@ -82,13 +82,13 @@ export class Connection {
   }
 
   /**
-   * Writes a piece of the request body; false asks to wait for `onDrain`. A piece that fills its `ArrayBuffer` is
-   * the connection's from now on, any other is copied. `framed` adds chunk framing.
+   * Writes a piece of the request body; false asks to wait for `onDrain`. An `owned` piece is the connection's from
+   * now on, any other is copied. `framed` adds chunk framing.
    */
-  write(piece: Buffer, framed: boolean): boolean {
+  write(piece: Buffer, owned: boolean, framed: boolean): boolean {
     const socket = this.#socket;
     this.deadline = performance.now() + this.#idleTimeout;
-    const chunk = this.#unsent.take(piece);
+    const chunk = this.#unsent.take(piece, owned);
     if (!framed) socket.write(chunk);
     else {
       socket.cork();
@@ -139,6 +139,11 @@ export class Connection {
 
   #armForRequest(): void {
     this.deadline = performance.now() + (this.#requestDone ? this.#responseTimeout : this.#idleTimeout);
+  }
+
+  /** While we do not read, the silence is ours: a slow client is no fault of the replica. */
+  #armForBody(): void {
+    this.deadline = this.#paused ? NO_DEADLINE : performance.now() + this.#idleTimeout;
   }
 
   #onConnect(): void {
@@ -204,8 +209,8 @@ export class Connection {
       if (this.#handler !== handler) return false;
       if (result !== 'more') this.#complete(result === 'complete');
       else {
-        if (this.#reader.head !== null) this.deadline = performance.now() + this.#idleTimeout;
         handler.onPause();
+        if (this.#handler === handler && this.#reader.head !== null) this.#armForBody();
       }
     } catch (error) {
       if (!(error instanceof MalformedMessage)) throw error;

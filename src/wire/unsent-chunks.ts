@@ -9,13 +9,13 @@ export class UnsentChunks {
   #owned: Buffer[] = [];
   #copies: Buffer[] = [];
 
-  /** The piece as it may be written: itself where its memory is ours from now on, otherwise a copy. */
-  take(piece: Buffer): Buffer {
-    if (piece.length < WORTH_FREEING || piece.length > READ_SIZE) return Buffer.from(piece);
-    if (fillsItsMemory(piece)) {
+  /** The piece as it may be written: itself where its memory is ours from now on (`owned`), otherwise a copy. */
+  take(piece: Buffer, owned: boolean): Buffer {
+    if (owned) {
       this.#owned.push(piece);
       return piece;
     }
+    if (piece.length < WORTH_FREEING || piece.length > READ_SIZE) return Buffer.from(piece);
     const copy = takeBuffer();
     this.#copies.push(copy);
     piece.copy(copy);
@@ -39,11 +39,11 @@ export class UnsentChunks {
   }
 }
 
-/** Frees the memory of a read at once, where it is not shared; its content is gone. */
-export function freeMemory(bytes: Buffer): void {
-  if (bytes.length >= WORTH_FREEING && fillsItsMemory(bytes)) (bytes.buffer as ArrayBuffer).transfer(0);
-}
-
-function fillsItsMemory(bytes: Buffer): boolean {
-  return bytes.length === bytes.buffer.byteLength && bytes.buffer instanceof ArrayBuffer;
+/**
+ * Frees the memory of a read that nobody needs any more; its content is gone. Node puts each read of some length
+ * into memory of its own; what fills less than half of its memory may be a slice of the pool that all share.
+ */
+export function freeMemory({ buffer, byteOffset, length }: Buffer): void {
+  if (length < WORTH_FREEING || byteOffset !== 0 || length * 2 <= buffer.byteLength) return;
+  if (buffer instanceof ArrayBuffer) buffer.transfer(0);
 }

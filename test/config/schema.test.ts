@@ -148,7 +148,7 @@ test('wrong types say what was seen', () => {
     /connect: 5000 has no unit; write a duration as text, such as "60s"/,
   );
   assert.match(upstream({ timeouts: { idle: '0s' } }).join(), /idle: "0s" leaves no time at all/);
-  assert.match(upstream({ tls: { serverName: 'a b' } }).join(), /serverName: .*outside ASCII/);
+  assert.match(upstream({ tls: { serverName: 'a b' } }).join(), /serverName: .*has a blank/);
   assert.match(
     lines(
       config({ upstreams: { 'a b': { replicas: ['http://a'] }, api: { replicas: ['http://b'] } } }),

@@ -62,6 +62,18 @@ before(async () => {
             '/files/*': { files: { root: 'public' } },
           },
         },
+        'both.test': {
+          policies: {
+            security: { frameOptions: 'DENY', permissionsPolicy: 'camera=()', hsts: 'max-age=1' },
+            headers: {
+              response: {
+                set: { 'Strict-Transport-Security': 'max-age=2', 'Permissions-Policy': 'usb=()' },
+                remove: ['X-Frame-Options', 'Referrer-Policy'],
+              },
+            },
+          },
+          routes: { '/*': { proxy }, '/ours': { respond: { body: 'x' } } },
+        },
         'cache.test': {
           policies: { cache: 'public, max-age=60' },
           routes: {
@@ -189,6 +201,19 @@ test('headers of the response are set and removed, on every kind of answer', asy
       const values = ['x-one', 'x-two', 'x-internal', 'x-frame-options'].map((name) => reply.header(name));
       assert.deepEqual(values, [one, 'host', undefined, 'DENY'], `${method} ${target}`);
     }
+  }
+});
+
+test('headers have the last word on what security names, but never send HSTS over plain HTTP', async () => {
+  for (const target of ['/x', '/ours']) {
+    const reply = await get('both.test', target);
+    const names = ['x-frame-options', 'referrer-policy', 'permissions-policy', 'strict-transport-security'];
+    assert.deepEqual(
+      names.map((name) => headersOf(reply, name)),
+      [[], [], ['usb=()'], []],
+    );
+    const secure = await get('both.test', target, { headers: { 'X-Forwarded-Proto': 'https' } });
+    assert.deepEqual(headersOf(secure, 'strict-transport-security'), ['max-age=2']);
   }
 });
 

@@ -5,7 +5,7 @@ import { chmodSync, linkSync, mkdirSync, symlinkSync, utimesSync, writeFileSync 
 import { createServer as createUnixServer } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { lookup, type Manifest, readManifest, type StaticFile } from '../../src/static/manifest.ts';
+import { type Manifest, readManifest, type StaticFile } from '../../src/static/manifest.ts';
 import { makeFolder, proseOf, rootAt } from './folder.ts';
 
 const PLENTY = { bytes: 64e6, maxFile: 8e6 };
@@ -50,11 +50,6 @@ test('a build folder becomes a map of paths with headers, bytes and variants', a
   assert.ok(manifest.files.has('/caf\u00e9 menu.txt'));
   assert.deepEqual(manifest.skipped, []);
   assert.deepEqual([...manifest.directories], ['/docs']);
-  assert.equal(lookup(manifest, '/'), index);
-  assert.equal(lookup(manifest, '/docs'), 'directory');
-  assert.equal(lookup(manifest, '/docs/'), fileAt(manifest, '/docs/index.html'));
-  assert.equal(lookup(manifest, '/assets'), null);
-  assert.equal(lookup(manifest, '/assets/'), null);
 });
 
 test('CO-06 each variant has a strong ETag of its own', async (t) => {
@@ -141,8 +136,6 @@ test('ST-05 only folders with an index document are known as folders', async (t)
   assert.deepEqual([...home.directories], ['/d']);
   const none = await readManifest(rootAt(folder, { index: false }), PLENTY);
   assert.deepEqual([...none.directories], []);
-  assert.equal(lookup(none, '/'), null);
-  assert.equal(lookup(none, '/a/b'), null);
 });
 
 test('ST-08 same size and time but other content gives another ETag, and packer times are no date', async (t) => {
@@ -191,6 +184,8 @@ test('ST-09 an unreadable file or folder is left out and reported', (t) => {
     ['--input-type=module', '-e', `import { readManifest } from ${JSON.stringify(module)};${script}`],
     { encoding: 'utf8' },
   );
+  // Whoever may not enter a folder cannot remove it either.
+  chmodSync(join(folder, 'closed'), 0o755);
   assert.equal(child.stderr, '');
   assert.deepEqual(JSON.parse(child.stdout), {
     files: ['/a.txt'],
@@ -241,6 +236,6 @@ test('ST-11 a path is looked up as it is spelled', async (t) => {
     '/App.js ',
     '',
   ]) {
-    assert.equal(lookup(manifest, path), null, path);
+    assert.ok(!manifest.files.has(path), path);
   }
 });

@@ -83,7 +83,7 @@ suite('deadlines', () => {
     const head = 'POST / HTTP/1.1\r\ncontent-length: 9\r\n\r\n';
     const exchange = ask(connection, { head, hasBody: true, idleTimeout: 150 });
     await exchange.until(() => connection.connected);
-    connection.write(Buffer.from('hel'), false);
+    connection.write(Buffer.from('hel'), false, false);
     await tick(connection, exchange);
     assert.equal(exchange.failure?.kind, 'idle-timeout');
   });
@@ -176,7 +176,7 @@ suite('pressure', () => {
       while (written < SIZE) {
         written += PIECE;
         // A new one each time: what was written belongs to the connection.
-        if (!connection.write(Buffer.alloc(PIECE), false)) return false;
+        if (!connection.write(Buffer.alloc(PIECE), true, false)) return false;
       }
       return true;
     };

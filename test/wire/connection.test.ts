@@ -59,8 +59,8 @@ suite('a connection carries one exchange after another', () => {
     ] as const) {
       const exchange = ask(connection, { head: `POST / HTTP/1.1\r\n${field}\r\n\r\n`, hasBody: true });
       await exchange.until(() => connection.connected);
-      connection.write(Buffer.from('hello '), framed);
-      connection.write(Buffer.from('world'), framed);
+      connection.write(Buffer.from('hello '), false, framed);
+      connection.write(Buffer.from('world'), true, framed);
       connection.end(framed, framed ? 'x-sum: 1\r\n' : '');
       await exchange.done();
       const request = replica.requests.at(-1)!;
