@@ -32,26 +32,26 @@ export function streamFile(exchange: Exchange, writer: ResponseWriter, file: Sta
   const length = end - start + 1;
   const head = { status, fields, length, bodiless: method === 'HEAD', cacheControl, coded: true };
   if (method === 'HEAD') return writer.reply(head, null);
-  new FileStream(writer, head, file, start, end, route.source);
+  new FileStream(exchange, writer, head, file, start, end);
 }
 
 class FileStream implements BodySource, DiskSink {
+  readonly #exchange: Exchange;
   readonly #writer: ResponseWriter;
   readonly #head: Parameters<ResponseWriter['head']>[0];
   readonly #reader: DiskReader;
-  readonly #route: string;
 
   constructor(
+    exchange: Exchange,
     writer: ResponseWriter,
     head: Parameters<ResponseWriter['head']>[0],
     file: StaticFile,
     start: number,
     end: number,
-    route: string,
   ) {
+    this.#exchange = exchange;
     this.#writer = writer;
     this.#head = head;
-    this.#route = route;
     this.#reader = new DiskReader(file, start, end, this);
     writer.attach(this);
   }
@@ -64,12 +64,20 @@ class FileStream implements BodySource, DiskSink {
     return this.#writer.piece(chunk);
   }
 
+  get isDrained(): boolean {
+    return this.#exchange.res.pendingBytes === 0;
+  }
+
   onEnd(): void {
     this.#writer.end([]);
   }
 
   onError(reason: 'changed' | 'failed', error: Error): void {
-    processLog.error('a file could not be streamed', { route: this.#route, reason, detail: error.message });
+    processLog.error('a file could not be streamed', {
+      route: this.#exchange.route.source,
+      reason,
+      detail: error.message,
+    });
     this.#writer.fail(reason === 'changed' ? 'STATIC_FILE_CHANGED' : 'INTERNAL');
   }
 

@@ -14,8 +14,8 @@ import { codeOf, retryAfter } from './failures.ts';
 import { clientAuthority, passableTrailers, requestHead } from './headers.ts';
 import { RequestBody } from './request-body.ts';
 
-/** Attempts for one exchange, the first included. */
-const MAX_ATTEMPTS = 2;
+/** Attempts for one exchange, the first included. More than two only while no replica could be reached. */
+const MAX_ATTEMPTS = 4;
 
 /** Where a request goes and how it looks there. */
 export interface ForwardTarget {
@@ -117,6 +117,7 @@ class Forward implements ResponseHandler, BodySource {
   onFailure(failure: WireFailure): void {
     const connection = this.#connection!;
     this.#connection = null;
+    const clientStalled = failure.kind === 'idle-timeout' && this.#body?.waitsForClient === true;
     // What the client sends meanwhile must not go to the connection that failed.
     this.#body?.hold();
     if (!this.#answered && this.#attempts < MAX_ATTEMPTS) {
@@ -125,9 +126,9 @@ class Forward implements ResponseHandler, BodySource {
         reused: connection.exchanges > 1,
         bodyTouched: this.#body?.touched === true,
       });
-      if (again === 'same') return this.attempt(this.#replica);
-      const { replicas } = this.#target.upstream;
-      if (again === 'other' && replicas.length > 1) {
+      if (again === 'same' && this.#attempts === 1) return this.attempt(this.#replica);
+      const tried = (this.#tried?.length ?? 0) + 1;
+      if (again === 'other' && tried < this.#target.upstream.replicas.length) {
         processLog.warn('a replica could not be reached, another one is tried', {
           upstream: this.#target.upstream.name,
           replica: this.#replica!.url,
@@ -137,7 +138,7 @@ class Forward implements ResponseHandler, BodySource {
         return this.attempt(null);
       }
     }
-    this.#end(codeOf(failure.kind), failure.detail);
+    this.#end(clientStalled && !this.#answered ? 'REQUEST_TIMEOUT' : codeOf(failure.kind), failure.detail);
   }
 
   onDrain(): void {
@@ -164,7 +165,9 @@ class Forward implements ResponseHandler, BodySource {
 
   #end(code: ErrorCode, detail: string): void {
     this.#body?.stop();
-    processLog.error(code, {
+    // Who stops in the middle of an upload is not a fault of ours or of a replica.
+    const report = code === 'REQUEST_TIMEOUT' ? processLog.warn : processLog.error;
+    report(code, {
       route: this.#exchange.route.source,
       upstream: this.#target.upstream.name,
       replica: this.#replica?.url,

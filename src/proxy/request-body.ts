@@ -10,21 +10,30 @@ export class RequestBody implements BodyReader {
   readonly #exchange: Exchange;
   readonly #framed: boolean;
   #connection: Connection | null = null;
+  /** The replica takes no more for now. */
+  #blocked = false;
 
   constructor(exchange: Exchange) {
     this.#exchange = exchange;
     this.#framed = exchange.request.body === 'chunked';
   }
 
+  /** More could be sent, if the client sent it. */
+  get waitsForClient(): boolean {
+    return this.#connection !== null && !this.#blocked && !this.#exchange.req.complete;
+  }
+
   /** Begins, once the connection stands. */
   streamTo(connection: Connection): void {
     this.#connection = connection;
+    this.#blocked = false;
     this.#exchange.sendContinue();
     this.#exchange.req.readTo(this);
   }
 
   /** The replica takes more. */
   resume(): void {
+    this.#blocked = false;
     if (this.#connection !== null) this.#exchange.req.resume();
   }
 
@@ -44,7 +53,9 @@ export class RequestBody implements BodyReader {
     const connection = this.#connection;
     if (connection === null) return;
     this.touched = true;
-    if (!connection.write(chunk, owned, this.#framed)) this.#exchange.req.pause();
+    if (connection.write(chunk, owned, this.#framed)) return;
+    this.#blocked = true;
+    this.#exchange.req.pause();
   }
 
   onEnd(): void {

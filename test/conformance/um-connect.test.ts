@@ -26,6 +26,7 @@ const rig = await startRig({
   upstreams: {
     closed: { replicas: [closed] },
     closedNext: { replicas: [closed, other.url] },
+    mostlyClosed: { replicas: [closed, `${closed.replace('127.0.0.1', '127.0.0.2')}`, other.url] },
     hole: { replicas: [blackHole], ...connect },
     holeNext: { replicas: [blackHole, other.url], ...connect },
     noName: { replicas: ['http://nowhere.invalid:80'] },
@@ -35,6 +36,7 @@ const rig = await startRig({
   hosts: {
     'closed.test': proxy('closed'),
     'closed-next.test': proxy('closedNext'),
+    'mostly-closed.test': proxy('mostlyClosed'),
     'hole.test': proxy('hole'),
     'hole-next.test': proxy('holeNext'),
     'no-name.test': proxy('noName'),
@@ -92,8 +94,18 @@ timed('UM-01 black hole', request('hole.test'), { answers: [504] }, 250, 2000);
 timed('UM-01 black hole, with a body', request('hole.test', 'POST', 'hello'), { answers: [504] }, 250, 2000);
 reachesOther('UM-01 refused, next replica', 'closed-next.test');
 reachesOther('UM-01 black hole, next replica', 'hole-next.test');
+reachesOther('UM-01 refused by two of three', 'mostly-closed.test');
 
 const mute: Script = () => undefined;
+// The replica reads on and is not at fault: the client is told, and the connection is not kept.
+timed(
+  'UM-02 the client stops in the middle of its upload: 408',
+  'POST /x HTTP/1.1\r\nHost: quick.test\r\nContent-Length: 100000\r\n\r\nhello',
+  { answers: [408], brokenOff: 'A POST /x', closes: true },
+  250,
+  2000,
+);
+
 for (const [method, body] of [['GET'], ['POST', 'hello']] as [string, string?][]) {
   scripted(
     rig,

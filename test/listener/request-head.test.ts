@@ -128,8 +128,7 @@ test('framing: what is clear, and what two parsers could read in two ways', () =
 });
 
 test('who wants to stay', () => {
-  const stays = (fields: string, version: string) =>
-    taken(`GET / HTTP/${version}¶${H}${fields}¶`).keepAlive;
+  const stays = (fields: string, version: string) => taken(`GET / HTTP/${version}¶${H}${fields}¶`).keepAlive;
   assert.equal(stays('', '1.1'), true);
   assert.equal(stays('Connection: close¶', '1.1'), false);
   assert.equal(stays('Connection: keep-alive, Close¶', '1.1'), false);
@@ -167,10 +166,21 @@ test('a head is the same at every split point, and nothing of it is refused befo
 });
 
 test('what can never become a head is refused at once; whatever is refused stays refused when more comes', () => {
-  for (const text of ['\x16\x03\x01', 'get / ', 'HELO', '\n', 'GET / HTTP/1.1\n', 'GET /\r\n', 'GET /\rX', '\0']) {
+  for (const text of [
+    '\x16\x03\x01',
+    'get / ',
+    'HELO',
+    '\n',
+    'GET / HTTP/1.1\n',
+    'GET /\r\n',
+    'GET /\rX',
+    '\0',
+  ]) {
     assert.equal(take(text), 'BAD_REQUEST', JSON.stringify(text));
   }
-  for (const [text] of Object.values(REFUSED).flat()) {
+  for (const [text, code] of Object.values(REFUSED).flat()) {
+    // An unknown word is refused as long as it may still be anything, and named once it is a method.
+    if (code === 'METHOD_UNKNOWN') continue;
     const bytes = bytesOf(text);
     let refused = false;
     for (let cut = 1; cut <= bytes.length; cut++) {
