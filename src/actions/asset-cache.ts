@@ -31,11 +31,6 @@ export class AssetCache {
     this.#entries = new LRUCache({ maxSize: maxBytes, sizeCalculation: (entry) => entry.bytes });
   }
 
-  /** Bytes held. */
-  get bytes(): number {
-    return this.#entries.calculatedSize;
-  }
-
   get(key: string): Representation | undefined {
     return this.#entries.get(key)?.representation;
   }

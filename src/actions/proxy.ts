@@ -38,11 +38,6 @@ export class ProxyAction implements Action {
     );
   }
 
-  /** See `ProxyOptions`. */
-  get hostHeader(): string | null {
-    return this.#options.hostHeader;
-  }
-
   /** The path at the replica. Works on the canonical path by whole segments, so no dot segment can appear. */
   rewrite(path: string): string {
     const { stripPrefix, addPrefix } = this.#options;

@@ -50,7 +50,8 @@ export async function explain(file: string, url: string, options: ExplainOptions
 
 /** Scheme, authority and target as they stand: a URL parser would already resolve what the gate must judge. */
 function splitUrl(url: string): { secure: boolean; authority: string; target: string } | null {
-  const match = /^(https?):\/\/([^/?#]+)(.*)$/is.exec(url);
+  // A user name is no part of what a client sends: it becomes an Authorization field.
+  const match = /^(https?):\/\/(?:[^/?#@]*@)?([^/?#]+)(.*)$/is.exec(url);
   if (match === null) return null;
   const [, scheme, authority, rest] = match as unknown as [string, string, string, string];
   const target = rest.startsWith('/') ? rest : `/${rest}`;

@@ -32,9 +32,8 @@ export class Dispatcher {
     const request = canonicalize(req);
     if (typeof request === 'string') return this.#refuse(snapshot, req, res, client, request);
     const route: RoutePlan = snapshot.table.match(request.host, request.path) ?? snapshot.unknownHost;
-    const secure = client.secure || (client.trusted && client.forwarded(req.headers).proto === 'https');
     const shellRequest = req as ShellRequest;
-    shellRequest.exchange = new Exchange(req, res, client, request, route, secure);
+    shellRequest.exchange = new Exchange(req, res, client, request, route);
     shellRequest.originalUrl = req.url;
     req.url = route.shellPath;
     snapshot.shell(req, res);
@@ -51,6 +50,6 @@ export class Dispatcher {
     let action = this.#refusals.get(code);
     if (action === undefined) this.#refusals.set(code, (action = new FailAction(code)));
     res.keepAlive = false;
-    action.run(new Exchange(req, res, client, NOWHERE, snapshot.unknownHost, client.secure));
+    action.run(new Exchange(req, res, client, NOWHERE, snapshot.unknownHost));
   }
 }

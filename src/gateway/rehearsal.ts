@@ -84,6 +84,6 @@ export function rehearse(
   };
   const peer = { remoteAddress: EXAMPLE_CLIENT } as Socket;
   const client = new ClientConnection(peer, asked.secure, new TrustedProxies([]));
-  plan.action.run(new Exchange(req, res, client, request, plan, asked.secure));
+  plan.action.run(new Exchange(req, res, client, request, plan));
   return { requestHead, answer };
 }

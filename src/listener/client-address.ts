@@ -20,10 +20,11 @@ export class TrustedProxies {
     }
   }
 
-  has(address: string): boolean {
+  /** A function on its own, so that it can be handed on without another around it. */
+  readonly has = (address: string): boolean => {
     if (this.#empty || address === '') return false;
     return this.#list.check(address, isIPv6(address) ? 'ipv6' : 'ipv4');
-  }
+  };
 }
 
 /** What a trusted proxy said, checked. */

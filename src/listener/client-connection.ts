@@ -21,14 +21,14 @@ export class ClientConnection {
   readonly forwardedLines: string;
   /** `for=…;proto=…;host=` for `Forwarded`, likewise. */
   readonly forwardedElement: string;
-  readonly #proxies: TrustedProxies;
+  readonly #isTrusted: (address: string) => boolean;
 
   constructor(socket: Socket, secure: boolean, proxies: TrustedProxies) {
     // Undefined when the peer was gone before we looked.
     this.address = unmapped(socket.remoteAddress ?? '');
     this.trusted = proxies.has(this.address);
     this.secure = secure;
-    this.#proxies = proxies;
+    this.#isTrusted = proxies.has;
     const proto = secure ? 'https' : 'http';
     const known =
       this.address === '' ? '' : `x-forwarded-for: ${this.address}\r\nx-real-ip: ${this.address}\r\n`;
@@ -38,6 +38,6 @@ export class ClientConnection {
 
   /** What a trusted peer says of the client behind it. */
   forwarded(headers: IncomingHttpHeaders): ForwardedFacts {
-    return readForwarded(headers, this.address, (address) => this.#proxies.has(address));
+    return readForwarded(headers, this.address, this.#isTrusted);
   }
 }

@@ -16,7 +16,7 @@ export const TIMES = {
   /** After our last byte: what the client still sends is read and thrown away, so that no reset overtakes the answer. */
   linger: 2_000,
   /** For the next bytes of the answer to a client that has closed its side: half-closed and gone look alike. */
-  halfClosed: 600,
+  halfClosed: 400,
 } as const;
 
 /** Bytes of a body that must come within `TIMES.body`. */

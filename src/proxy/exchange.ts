@@ -1,5 +1,7 @@
 // One request with its response, and what the snapshot has decided about it. Every layer above the wire gets
 // this object and nothing else; it is made by the gateway once the gate and the route table have spoken.
+
+import type { ForwardedFacts } from '../listener/client-address.ts';
 import type { ClientConnection } from '../listener/client-connection.ts';
 import type { DownstreamRequest, DownstreamResponse } from '../listener/downstream.ts';
 import type { CanonicalRequest } from '../routing/canonical.ts';
@@ -32,6 +34,8 @@ export class Exchange {
   readonly client: ClientConnection;
   readonly request: CanonicalRequest;
   readonly route: RoutePlan;
+  /** What a trusted proxy says of the client behind it; null for everybody else. */
+  readonly forwarded: ForwardedFacts | null;
   /** The client speaks TLS, to us or to a trusted proxy that says so. */
   readonly secure: boolean;
   /** The client waits for `100 Continue` and has sent nothing of the body yet. */
@@ -43,14 +47,14 @@ export class Exchange {
     client: ClientConnection,
     request: CanonicalRequest,
     route: RoutePlan,
-    secure: boolean,
   ) {
     this.req = req;
     this.res = res;
     this.client = client;
     this.request = request;
     this.route = route;
-    this.secure = secure;
+    this.forwarded = client.trusted ? client.forwarded(req.headers) : null;
+    this.secure = client.secure || this.forwarded?.proto === 'https';
     this.awaitsContinue = request.expectsContinue;
   }
 

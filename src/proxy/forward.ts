@@ -111,7 +111,8 @@ class Forward implements ResponseHandler, BodySource {
   onEnd(trailers: string[]): void {
     this.#connection = null;
     this.#body?.stop();
-    this.#sink.end(trailers.length === 0 ? trailers : passableTrailers(trailers));
+    const { drop } = this.#exchange.route.response;
+    this.#sink.end(trailers.length === 0 ? trailers : passableTrailers(trailers, drop));
   }
 
   onFailure(failure: WireFailure): void {

@@ -1,11 +1,10 @@
 // X-Forwarded-*, X-Real-IP and Forwarded for exchanges that came through a trusted proxy.
-import { forwardedNode } from '../listener/client-address.ts';
+import { type ForwardedFacts, forwardedNode } from '../listener/client-address.ts';
 import type { Exchange } from './exchange.ts';
 
 /** The forwarded lines for a replica, each with its CRLF. */
-export function forwardedByTrusted(exchange: Exchange, host: string): string {
-  const { client, req, secure, request } = exchange;
-  const facts = client.forwarded(req.headers);
+export function forwardedByTrusted(exchange: Exchange, facts: ForwardedFacts, host: string): string {
+  const { client, secure, request } = exchange;
   const proto = secure ? 'https' : 'http';
   const seenHost = facts.host ?? host;
   const port = facts.port ?? (request.port !== '' ? request.port : secure ? '443' : '80');

@@ -89,7 +89,7 @@ export function requestHead(exchange: Exchange, target: RequestTarget): string |
   }
   if (exchange.forwardsBody) head += framingLine(exchange);
   const host = clientAuthority(request.host, request.port);
-  if (client.trusted) head += forwardedByTrusted(exchange, host);
+  if (exchange.forwarded !== null) head += forwardedByTrusted(exchange, exchange.forwarded, host);
   else {
     const port = request.port !== '' ? request.port : client.secure ? '443' : '80';
     head +=
@@ -122,12 +122,17 @@ export function nominatedFields(connection: string): Set<string> | null {
   return names.size === 0 ? null : names;
 }
 
-/** Trailer fields that may pass in either direction: those no rule of ours and no recipient decides by. */
-export function passableTrailers(raw: readonly string[]): string[] {
+/**
+ * Trailer fields that may pass in either direction: those that no rule of ours and no recipient decides by, and
+ * that no policy removes or sets (`refused`, in lower case).
+ */
+export function passableTrailers(raw: readonly string[], refused: ReadonlySet<string> | null): string[] {
   const passed: string[] = [];
   for (let i = 0; i < raw.length; i += 2) {
+    const name = raw[i]!;
     // RFC 9110 section 6.5.1: never framing, routing, authentication or content fields.
-    if (fieldOf(raw[i]!) === Field.OTHER) passed.push(raw[i]!, raw[i + 1]!);
+    if (fieldOf(name) !== Field.OTHER || refused?.has(name.toLowerCase()) === true) continue;
+    passed.push(name, raw[i + 1]!);
   }
   return passed;
 }

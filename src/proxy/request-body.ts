@@ -64,7 +64,8 @@ export class RequestBody implements BodyReader {
     this.touched = true;
     let trailers = '';
     if (this.#framed) {
-      const fields = passableTrailers(this.#exchange.req.rawTrailers);
+      const { req, route } = this.#exchange;
+      const fields = passableTrailers(req.rawTrailers, route.request.remove);
       for (let i = 0; i < fields.length; i += 2) trailers += `${fields[i]}: ${fields[i + 1]}\r\n`;
     }
     connection.end(this.#framed, trailers);

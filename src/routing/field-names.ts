@@ -141,12 +141,6 @@ for (const name of [...Object.keys(known), ...common]) {
 byName.set('ETag', Field.ETAG);
 byName.set('TE', Field.TE);
 
-/** Every field name that clients must not be able to set for a replica, for the config's checks and the docs. */
-export const FORWARDED_FIELDS = Object.keys(known).filter((name) => {
-  const field = known[name] as Field;
-  return field >= Field.FORWARDED && field <= Field.X_FORWARDED_PORT;
-});
-
 /** The field a name stands for, whatever its case. Constant time for names in common spellings. */
 export function fieldOf(name: string): Field {
   return byName.get(name) ?? classifyRare(name);

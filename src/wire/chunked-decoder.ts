@@ -1,6 +1,7 @@
 // Decodes the chunked transfer coding (RFC 9112 section 7.1) without copying: it hands out ranges of the
 // buffer it was given. Strict: CRLF only, plain hex sizes, bounded extensions and trailers.
 import { MalformedMessage } from './malformed-message.ts';
+import { TOKEN, VALUE } from './message-syntax.ts';
 import { parseTrailers } from './response-head.ts';
 
 /** Longest chunk-size line and longest trailer section, in bytes. */
@@ -16,6 +17,8 @@ export class ChunkedDecoder {
   #digits = 0;
   #lineLength = 0;
   #remaining = 0;
+  /** Inside a quoted value of a chunk extension. */
+  #quoted = false;
   #trailerBytes: Buffer | null = null;
 
   get done(): boolean {
@@ -89,9 +92,13 @@ export class ChunkedDecoder {
   }
 
   #readExtensionByte(byte: number): void {
-    if (byte === 0x0d) this.#state = 'size-lf';
-    else if ((byte < 0x20 && byte !== 0x09) || byte === 0x7f || ++this.#lineLength > MAX_SIZE_LINE) {
+    if (byte === 0x0d && !this.#quoted) this.#state = 'size-lf';
+    else if (VALUE[byte] !== 1 || ++this.#lineLength > MAX_SIZE_LINE) {
       throw new MalformedMessage('a chunk extension is malformed or too long');
+    } else if (byte === 0x22) this.#quoted = !this.#quoted;
+    // Who reads quoted strings would look for the end of the line elsewhere; escapes are refused for that as well.
+    else if (this.#quoted ? byte === 0x5c : TOKEN[byte] !== 1 && !isExtensionMark(byte)) {
+      throw new MalformedMessage('a chunk extension is malformed');
     }
   }
 
@@ -128,6 +135,11 @@ function emptyLineAt(bytes: Buffer): number {
   if (bytes.length >= 2 && bytes[0] === 0x0d && bytes[1] === 0x0a) return 0;
   const at = bytes.indexOf('\r\n\r\n', 0, 'latin1');
   return at === -1 ? -1 : at + 2;
+}
+
+/** `;`, `=` and the blanks around them (RFC 9112 section 7.1.1). */
+function isExtensionMark(byte: number): boolean {
+  return byte === 0x3b || byte === 0x3d || byte === 0x20 || byte === 0x09;
 }
 
 function hexValue(byte: number): number {

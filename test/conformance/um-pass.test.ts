@@ -11,7 +11,18 @@ import { GET1, H, leftovers, startRig } from './rig.ts';
 import { bytesOf, scripted, seen, withScript } from './scripted.ts';
 
 const rig = await startRig({
-  hosts: { 'packed.test': { routes: { '/*': { proxy: 'a', compress: { minSize: '1b' } } } } },
+  hosts: {
+    'packed.test': { routes: { '/*': { proxy: 'a', compress: { minSize: '1b' } } } },
+    'policy.test': {
+      policies: {
+        headers: {
+          request: { set: { 'X-Tenant': 'gateway' }, remove: ['X-User'] },
+          response: { set: { 'X-Frame': 'ours' }, remove: ['X-Internal'] },
+        },
+      },
+      routes: { '/*': { proxy: 'a' } },
+    },
+  },
 });
 
 for (const method of ['GET', 'HEAD', 'POST']) {
@@ -90,6 +101,23 @@ scripted(
     upstream: ['A GET /'],
     check: ([response]) => assert.deepEqual(response!.trailers, ['X-Sum', '1']),
   },
+);
+scripted(
+  rig,
+  'UM-19 trailers are no way around the policies on headers',
+  bytesOf('HTTP/1.1 200 OK¶Transfer-Encoding: chunked¶¶5¶hello¶0¶X-Internal: 1¶x-frame: theirs¶X-Sum: 1¶¶'),
+  {
+    answers: [200],
+    upstream: ['A POST /'],
+    check: ([response], [request]) => {
+      assert.deepEqual(response!.trailers, ['X-Sum', '1']);
+      const { bytes } = rig.a.connections[request!.connection]!;
+      assert.ok(bytes.includes('X-Check: 1') && !bytes.includes('admin') && !bytes.includes('other'));
+    },
+  },
+  bytesOf(
+    'POST / HTTP/1.1¶Host: policy.test¶Transfer-Encoding: chunked¶¶5¶hello¶0¶X-User: admin¶x-tenant: other¶X-Check: 1¶¶',
+  ),
 );
 // A trailer is about the bytes it follows, and compression makes others of them: a checksum would be wrong.
 scripted(

@@ -74,6 +74,31 @@ test('requests come in single bytes', async (t) => {
   assert.equal((await client.response()).body.toString(), '/c abcd');
 });
 
+test('a body in tiny chunks is handed on in few pieces, whole and in order', async (t) => {
+  let pieces = 0;
+  const { port } = await listenBare(t, (req, res) => {
+    const parts: Buffer[] = [];
+    req.readTo({
+      onData: (chunk) => {
+        pieces++;
+        parts.push(Buffer.from(chunk));
+      },
+      onEnd: () => reply(res, Buffer.concat(parts).toString('latin1')),
+      onAborted: () => {},
+    });
+  });
+  const client = await open(t, port);
+  const words = Array.from({ length: 5000 }, (_, i) => (i % 100 === 99 ? 'l'.repeat(3000) : String(i)));
+  const chunks = words.map((word) => `${word.length.toString(16)}\r\n${word}\r\n`).join('');
+  await client.send(
+    `POST / HTTP/1.1\r\n${H}Transfer-Encoding: chunked\r\n\r\n${chunks}0\r\n\r\n`,
+    get('/next'),
+  );
+  assert.equal((await client.response()).body.toString(), words.join(''));
+  assert.ok(pieces < 250, `${pieces} pieces`);
+  assert.equal((await client.response()).status, 200);
+});
+
 test('a flood of pipelined requests from a client that does not read: answers stop being made', async (t) => {
   let asked = 0;
   const body = Buffer.alloc(64 * 1024, 'x');
@@ -467,8 +492,10 @@ test('resets at every moment harm nobody and leave nothing behind', async (t) =>
         client.keeping = false;
         if (cut % 2 === 0) client.pause();
         await client.send(text.slice(0, cut), cut % 5);
-        if (cut % 4 === 0) client.end();
-        client.reset();
+        // Node cannot reset what it has begun to shut down.
+        if (cut % 4 !== 0) return client.reset();
+        client.end();
+        client.destroy();
       })(),
     );
   }

@@ -1,7 +1,7 @@
 // Names of fields in any case, and the names that replicas could take for another field.
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { Field, FORWARDED_FIELDS, fieldOf } from '../../src/routing/field-names.ts';
+import { Field, fieldOf } from '../../src/routing/field-names.ts';
 import { SeededRandom } from './seeded-random.ts';
 
 const NAMES: Record<string, Field> = {
@@ -88,13 +88,12 @@ suite('fieldOf', () => {
   });
 
   test('every forwarded field is one that clients cannot set', () => {
-    assert.ok(FORWARDED_FIELDS.length > 20);
-    for (const name of FORWARDED_FIELDS) {
+    const names =
+      'x-forwarded-for x-forwarded-proto x-forwarded-host x-forwarded-port x-forwarded-prefix x-forwarded-ssl ' +
+      'x-real-ip forwarded cf-connecting-ip true-client-ip x-original-url x-rewrite-url x-host';
+    for (const name of names.split(' ')) {
       const field = fieldOf(name);
       assert.ok(field >= Field.FORWARDED && field <= Field.X_FORWARDED_PORT, name);
-    }
-    for (const name of ['x-forwarded-for', 'x-real-ip', 'forwarded', 'cf-connecting-ip', 'true-client-ip']) {
-      assert.ok(FORWARDED_FIELDS.includes(name), name);
     }
   });
 });
