@@ -3,11 +3,17 @@ import { type ForwardedFacts, forwardedNode } from '../listener/client-address.t
 import type { Exchange } from './exchange.ts';
 
 /** The forwarded lines for a replica, each with its CRLF. */
-export function forwardedByTrusted(exchange: Exchange, facts: ForwardedFacts, host: string): string {
+export function forwardedByTrusted(
+  exchange: Exchange,
+  facts: ForwardedFacts,
+  host: string,
+  plain: boolean,
+): string {
   const { client, secure, request } = exchange;
   const proto = secure ? 'https' : 'http';
-  const seenHost = facts.host ?? host;
-  const port = facts.port ?? (request.port !== '' ? request.port : secure ? '443' : '80');
+  // A plain request names the host that its answer is kept under, and nothing else.
+  const seenHost = (plain ? null : facts.host) ?? host;
+  const port = (plain ? null : facts.port) ?? (request.port !== '' ? request.port : secure ? '443' : '80');
   const hops = facts.chain.length === 0 ? client.address : `${facts.chain.join(', ')}, ${client.address}`;
   return (
     `x-forwarded-for: ${hops}\r\nx-real-ip: ${facts.client}\r\nx-forwarded-proto: ${proto}\r\n` +

@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto';
 import { hostname } from 'node:os';
 import { performance } from 'node:perf_hooks';
-import { Field, fieldOf } from '../routing/field-names.ts';
+import { Field, fieldOf, lowerName } from '../routing/field-names.ts';
 import type { Exchange } from './exchange.ts';
 import { forwardedByTrusted } from './forwarded.ts';
 
@@ -30,7 +30,10 @@ export interface RequestTarget {
   readonly query: string;
   /** Value of `Host`. */
   readonly authority: string;
-  /** True leaves out what makes an answer personal or partial: cookies, credentials, ranges, conditions, codings. */
+  /**
+   * True sends nothing by which the answer could differ from the one for everybody: of the client's fields only
+   * `accept` and `user-agent`.
+   */
   readonly plain: boolean;
 }
 
@@ -45,14 +48,9 @@ export function requestHead(exchange: Exchange, target: RequestTarget): string |
   if (req.headers.connection !== undefined) nominated = nominatedFields(req.headers.connection);
   for (let i = 0; i < fields.length; i += 2) {
     const name = fields[i]!;
-    switch (fieldOf(name)) {
-      case Field.COOKIE:
-      case Field.AUTHORIZATION:
-      case Field.RANGE:
-      case Field.CONDITIONAL:
-      case Field.ACCEPT_ENCODING:
-        if (target.plain) continue;
-        break;
+    const field = fieldOf(name);
+    if (target.plain && !isForEverybody(name, field)) continue;
+    switch (field) {
       case Field.VIA:
         if (fields[i + 1]!.includes(VIA_NAME)) return 'LOOP';
         via += `${fields[i + 1]}, `;
@@ -89,7 +87,8 @@ export function requestHead(exchange: Exchange, target: RequestTarget): string |
   }
   if (exchange.forwardsBody) head += framingLine(exchange);
   const host = clientAuthority(request.host, request.port);
-  if (exchange.forwarded !== null) head += forwardedByTrusted(exchange, exchange.forwarded, host);
+  if (exchange.forwarded !== null)
+    head += forwardedByTrusted(exchange, exchange.forwarded, host, target.plain);
   else {
     const port = request.port !== '' ? request.port : client.secure ? '443' : '80';
     head +=
@@ -98,6 +97,11 @@ export function requestHead(exchange: Exchange, target: RequestTarget): string |
   }
   const version = req.httpVersionMinor === 0 ? '1.0' : '1.1';
   return `${head}via: ${via}${version} ${VIA_NAME}\r\n${route.request.lines}\r\n`;
+}
+
+/** See `RequestTarget.plain`. */
+function isForEverybody(name: string, field: Field): boolean {
+  return field === Field.ACCEPT || field === Field.VIA || lowerName(name) === 'user-agent';
 }
 
 /** `name` or `name:port`, as the client named it. */
