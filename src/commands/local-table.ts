@@ -11,7 +11,10 @@ export function localTable(
   const rows: [url: string, answer: string][] = [];
   for (const host of config.hosts) {
     for (const route of host.routes) {
-      rows.push([`http://${host.name}:${port}${route.pattern}`, describe(route.action, config, standIns)]);
+      rows.push([
+        `http://${host.name}:${port}${route.pattern}`,
+        describe(config.actions[route.action]!, config, standIns),
+      ]);
     }
     for (const name of host.redirectFrom) rows.push([`http://${name}:${port}/*`, `redirect to ${host.name}`]);
   }

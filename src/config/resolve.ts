@@ -59,6 +59,8 @@ class Resolver {
   readonly #upstreams: Map<string, number>;
   readonly #roots: ResolvedRoot[] = [];
   readonly #rootByContent = new Map<string, number>();
+  readonly #actions: ResolvedAction[] = [];
+  readonly #actionByContent = new Map<string, number>();
 
   constructor(config: GatewayConfig, disk: Disk) {
     this.#config = config;
@@ -75,6 +77,7 @@ class Resolver {
       upstreams: Object.entries(upstreams ?? {}).map(([name, upstream]) => this.#upstream(name, upstream)),
       hosts: Object.entries(hosts).map(([name, host]) => this.#host(name, host)),
       policies: this.#policies.sets,
+      actions: this.#actions,
       roots: this.#roots,
     };
   }
@@ -111,11 +114,25 @@ class Resolver {
       policies,
       routes: Object.entries(host.routes).map(([pattern, route]) => ({
         pattern,
-        source: `${source}.routes[${JSON.stringify(pattern)}]`,
         policies: policiesOf(route),
-        action: this.#action(route),
+        action: this.#actionIndex(route),
       })),
     };
+  }
+
+  #actionIndex(route: ActionConfig): number {
+    // The short form of the common action is its own key: JSON for each of 200,000 routes takes a while.
+    const short = typeof route.proxy === 'string' ? route.proxy : undefined;
+    const known = short === undefined ? undefined : this.#actionByContent.get(short);
+    if (known !== undefined) return known;
+    const action = this.#action(route);
+    const content = short ?? JSON.stringify(action);
+    let index = this.#actionByContent.get(content);
+    if (index === undefined) {
+      index = this.#actions.push(action) - 1;
+      this.#actionByContent.set(content, index);
+    }
+    return index;
   }
 
   #action({ proxy, spa, files, redirect, respond }: ActionConfig): ResolvedAction {

@@ -11,6 +11,8 @@ export interface ResolvedConfig {
   policies: ResolvedPolicies[];
   /** Distinct folders served, absolute; `spa` and `files` actions name one by its index. */
   roots: ResolvedRoot[];
+  /** Distinct actions; routes name one by its index. */
+  actions: ResolvedAction[];
   hosts: ResolvedHost[];
 }
 
@@ -57,13 +59,17 @@ export interface ResolvedHost {
   routes: ResolvedRoute[];
 }
 
+/** Kept small: a config may hold hundreds of thousands of them, and each worker gets a copy. */
 export interface ResolvedRoute {
   /** As written: `/docs`, `/api/*`, `/*`. */
   pattern: string;
-  /** Key path of the route in the config. */
-  source: string;
   policies: number;
-  action: ResolvedAction;
+  action: number;
+}
+
+/** Key path of a route in the config, for `explain` and the logs. */
+export function routeSource(host: ResolvedHost, pattern: string): string {
+  return `${host.source}.routes[${JSON.stringify(pattern)}]`;
 }
 
 export type ResolvedAction =

@@ -18,6 +18,7 @@ const NOWHERE: CanonicalRequest = {
   body: 'none',
   expectsContinue: false,
 };
+
 /** Handles every request of a listener with the snapshot that `current` names at that moment. */
 export class Dispatcher {
   current: Snapshot;

@@ -1,6 +1,11 @@
 // Why a request goes where it goes: runs it through the gate and the table that serve traffic and reports what
 // they did, with the heads that a replica and the client would see. Sends nothing.
-import type { ResolvedAction, ResolvedConfig, ResolvedHost } from '../config/resolved.ts';
+import {
+  type ResolvedAction,
+  type ResolvedConfig,
+  type ResolvedHost,
+  routeSource,
+} from '../config/resolved.ts';
 import { ERRORS, type ErrorCode } from '../errors.ts';
 import type { RoutePlan } from '../proxy/exchange.ts';
 import { canonicalize } from '../routing/canonical.ts';
@@ -87,7 +92,8 @@ export function explainRequest(config: ResolvedConfig, asked: ExplainedRequest):
   explanation.host = { name: entry.name, source: resolved.source, otherHosts: table.size - 1 };
   explanation.policies = describePolicies(plan, asked.secure);
 
-  const winner = resolved.routes.find((route) => route.source === plan.source);
+  const winner = resolved.routes.find(({ pattern }) => routeSource(resolved, pattern) === plan.source);
+  const action = winner === undefined ? undefined : config.actions[winner.action]!;
   if (winner !== undefined) {
     const why =
       winner.pattern === path
@@ -96,12 +102,17 @@ export function explainRequest(config: ResolvedConfig, asked: ExplainedRequest):
     explanation.route = {
       source: plan.source,
       pattern: plan.pattern,
-      action: describeAction(config, winner.action),
+      action: describeAction(config, config.actions[winner.action]!),
       why,
     };
   } else if (resolved.redirectFrom.includes(entry.name)) {
-    const action = `redirect 308 to ${resolved.name}`;
-    explanation.route = { source: plan.source, pattern: '/*', action, why: 'the whole name is redirected' };
+    const target = `redirect 308 to ${resolved.name}`;
+    explanation.route = {
+      source: plan.source,
+      pattern: '/*',
+      action: target,
+      why: 'the whole name is redirected',
+    };
   }
   for (const route of resolved.routes) {
     if (route === winner) continue;
@@ -111,18 +122,18 @@ export function explainRequest(config: ResolvedConfig, asked: ExplainedRequest):
         ? `${host} is redirected as a whole`
         : lostBecause(route.pattern, path, winner?.pattern);
     explanation.others.push({
-      source: route.source,
+      source: routeSource(resolved, route.pattern),
       pattern: route.pattern,
-      action: describeAction(config, route.action),
+      action: describeAction(config, config.actions[route.action]!),
       why,
     });
   }
-  if (winner?.action.kind === 'proxy' || winner?.action.kind === 'spa-upstream') {
-    const upstream = config.upstreams[winner.action.upstream]!;
+  if (action?.kind === 'proxy' || action?.kind === 'spa-upstream') {
+    const upstream = config.upstreams[action.upstream]!;
     const urls = upstream.replicas.map((replica) => replica.url);
     explanation.replicas = { upstream: upstream.name, urls, balance: 'round-robin' };
   }
-  const fromFolder = winner?.action.kind === 'spa' || winner?.action.kind === 'files';
+  const fromFolder = action?.kind === 'spa' || action?.kind === 'files';
   // Which files a folder holds is not known here; what is no GET is refused whatever it holds.
   if (fromFolder && (asked.method === 'GET' || asked.method === 'HEAD')) return explanation;
   const { requestHead, answer } = rehearse(plan, request, { ...asked, rawHeaders }, upstreams);

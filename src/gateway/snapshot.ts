@@ -4,7 +4,12 @@
 import { FailAction } from '../actions/fail.ts';
 import { HostRedirectAction } from '../actions/redirect.ts';
 import { StaticRoot } from '../actions/static.ts';
-import type { ResolvedConfig, ResolvedHost } from '../config/resolved.ts';
+import {
+  type ResolvedAction,
+  type ResolvedConfig,
+  type ResolvedHost,
+  routeSource,
+} from '../config/resolved.ts';
 import { type CompiledPolicies, compilePolicies } from '../policies/compile.ts';
 import type { Action, RoutePlan } from '../proxy/exchange.ts';
 import { PathTrie } from '../routing/path-trie.ts';
@@ -59,7 +64,7 @@ export function buildTable(
   );
   const table = new RouteTable<RoutePlan>();
   for (const host of config.hosts) {
-    const routes = new HostRoutes(host, policies, actions);
+    const routes = new HostRoutes(host, config.actions, policies, actions);
     for (const name of [host.name, ...host.aliases]) table.add(new NamedHost(name, routes));
     for (const name of host.redirectFrom) table.add(redirectEntry(name, host, policies[host.policies]!));
   }
@@ -72,13 +77,20 @@ export function buildTable(
  */
 class HostRoutes {
   readonly #host: ResolvedHost;
+  readonly #resolved: readonly ResolvedAction[];
   readonly #policies: readonly CompiledPolicies[];
   readonly #actions: ActionBuilder;
   #routes: PathTrie<RoutePlan> | null = null;
   #fallback: RoutePlan | null = null;
 
-  constructor(host: ResolvedHost, policies: readonly CompiledPolicies[], actions: ActionBuilder) {
+  constructor(
+    host: ResolvedHost,
+    resolved: readonly ResolvedAction[],
+    policies: readonly CompiledPolicies[],
+    actions: ActionBuilder,
+  ) {
     this.#host = host;
+    this.#resolved = resolved;
     this.#policies = policies;
     this.#actions = actions;
   }
@@ -95,9 +107,10 @@ class HostRoutes {
 
   #compile(): PathTrie<RoutePlan> {
     const routes = new PathTrie<RoutePlan>();
-    for (const route of this.#host.routes) {
-      const action = this.#actions.build(route.action, route.pattern);
-      routes.add(route.pattern, plan(this.#policies[route.policies]!, route, action));
+    for (const { pattern, policies, action } of this.#host.routes) {
+      const where = { source: routeSource(this.#host, pattern), pattern };
+      const built = this.#actions.build(this.#resolved[action]!, pattern);
+      routes.add(pattern, plan(this.#policies[policies]!, where, built));
     }
     return routes;
   }

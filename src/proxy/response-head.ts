@@ -1,6 +1,6 @@
 // Builds the head that a client sees from what a replica or an action answers and what the policies of the
 // route want. One flat list, written once.
-import { Field, fieldOf } from '../routing/field-names.ts';
+import { Field, fieldOf, lowerName } from '../routing/field-names.ts';
 import { isCompressible } from '../static/content-types.ts';
 import { ALL_ENCODINGS, chooseEncoding, type Encoding } from '../static/encodings.ts';
 import type { Exchange } from './exchange.ts';
@@ -74,7 +74,7 @@ export function clientHead(exchange: Exchange, head: PlainHead): ClientHead {
         break;
     }
     if (drop.size > 0 || nominated !== null) {
-      const lower = name.toLowerCase();
+      const lower = lowerName(name);
       if (drop.has(lower) || nominated?.has(lower)) continue;
     }
     // Where the fields are that may be changed below, now that it is certain that they stay.

@@ -69,7 +69,8 @@ export function localNames(config: ResolvedConfig): (name: string) => string {
 /** An SPA where one is expected, a page for an upstream that fills a whole host, else an API. */
 function standInKind(config: ResolvedConfig, upstream: number): 'spa' | 'api' | 'page' {
   let kind: 'api' | 'page' = 'api';
-  for (const { pattern, action } of config.hosts.flatMap((host) => host.routes)) {
+  for (const { pattern, action: index } of config.hosts.flatMap((host) => host.routes)) {
+    const action = config.actions[index]!;
     if (action.kind === 'spa-upstream' && action.upstream === upstream) return 'spa';
     if (action.kind === 'proxy' && action.upstream === upstream && pattern === '/*') kind = 'page';
   }

@@ -19,7 +19,8 @@ const hostOf = (config: ResolvedConfig, name: string) => config.hosts.find((host
 
 /** `/api/* → proxy backend`, one line a route. */
 function routes(config: ResolvedConfig, host: ResolvedHost): string[] {
-  return host.routes.map(({ pattern, action }) => {
+  return host.routes.map(({ pattern, action: index }) => {
+    const action = config.actions[index]!;
     const upstream = 'upstream' in action ? ` ${config.upstreams[action.upstream]!.name}` : '';
     return `${pattern} → ${action.kind}${upstream}`;
   });
@@ -68,7 +69,7 @@ test("examples/orchestra.routes.config.ts is the Orchestr'A stack", async () => 
   const config = await load('examples/orchestra.routes.config.ts');
   const app = hostOf(config, 'orchestra.example.com');
   assert.deepEqual(routes(config, app), ['/api/* → proxy backend', '/* → spa-upstream frontend']);
-  const spa = app.routes[1]!.action;
+  const spa = config.actions[app.routes[1]!.action]!;
   assert.deepEqual(spa.kind === 'spa-upstream' && spa.immutable, ['/static/*']);
   const policies = config.policies[app.policies]!;
   assert.deepEqual(policies.security, {

@@ -46,7 +46,7 @@ test('a file is read again at every load', async () => {
     `export default { hosts: { 'a.com': { routes: { '/': { respond: { body: '${body}' } } } } } };`;
   const bodyOf = async (file: string) => {
     const result = await loadConfig(file);
-    const action = result.ok ? result.config.hosts[0]!.routes[0]!.action : undefined;
+    const action = result.ok ? result.config.actions[result.config.hosts[0]!.routes[0]!.action] : undefined;
     return action?.kind === 'respond' ? action.body : undefined;
   };
   const file = write(source('one'), 'again.config.ts');

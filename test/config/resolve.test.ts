@@ -8,7 +8,7 @@ import type { GatewayConfig, PolicyConfig } from '../../src/config/contract.ts';
 import { defineGateway } from '../../src/config/contract.ts';
 import { formatProblem } from '../../src/config/problem.ts';
 import { resolveConfig } from '../../src/config/resolve.ts';
-import type { ResolvedConfig, ResolvedPolicies } from '../../src/config/resolved.ts';
+import { type ResolvedConfig, type ResolvedPolicies, routeSource } from '../../src/config/resolved.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'parvis-resolve-'));
 after(() => rmSync(dir, { recursive: true, force: true }));
@@ -114,8 +114,10 @@ test('every field of the contract arrives', () => {
   assert.equal(host!.source, 'hosts["A.com"]');
   assert.deepEqual(host!.aliases, ['b.com', '*.a.com']);
   assert.deepEqual(host!.redirectFrom, ['www.a.com']);
-  assert.equal(host!.routes[0]!.source, 'hosts["A.com"].routes["/api/*"]');
-  const actions = Object.fromEntries(host!.routes.map((route) => [route.pattern, route.action]));
+  assert.equal(routeSource(host!, host!.routes[0]!.pattern), 'hosts["A.com"].routes["/api/*"]');
+  const actions = Object.fromEntries(
+    host!.routes.map((route) => [route.pattern, config.actions[route.action]]),
+  );
   const kept = { stripPrefix: '', addPrefix: '', hostHeader: null };
   assert.deepEqual(actions, {
     '/api/*': { kind: 'proxy', upstream: 0, ...kept },
@@ -136,6 +138,8 @@ test('every field of the contract arrives', () => {
     '/ping': { kind: 'respond', status: 418, body: 'pong', headers: [['X-A', 'b']] },
     '/empty': { kind: 'respond', status: 200, body: '', headers: [] },
   });
+  // `/*` and `/again/*` are one action.
+  assert.equal(config.actions.length, host!.routes.length - 1);
 });
 
 test('defaults of a config that says almost nothing', () => {
