@@ -1,6 +1,7 @@
 // One HTTP/1.1 response: builds its head, frames its body, and puts both into as few writes as possible.
 import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
+import { currentDateLine } from './date-line.ts';
 import type { DownstreamResponse, PreparedHead, ResponseObserver } from './downstream.ts';
 
 /** The connection, as far as a response concerns it. */
@@ -16,19 +17,6 @@ for (const [code, text] of Object.entries(STATUS_CODES))
 
 function statusLine(status: number): string {
   return STATUS_LINES[status] ?? `HTTP/1.1 ${status} \r\n`;
-}
-
-let dateLine = '';
-let dateSecond = 0;
-
-/** The `date` line, made once a second (RFC 9110 section 6.6.1). */
-function currentDateLine(): string {
-  const now = Date.now();
-  if (now - dateSecond >= 1000 || now < dateSecond) {
-    dateSecond = now - (now % 1000);
-    dateLine = `date: ${new Date(dateSecond).toUTCString()}\r\n`;
-  }
-  return dateLine;
 }
 
 export class ServerResponse implements DownstreamResponse {
