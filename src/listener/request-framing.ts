@@ -2,50 +2,47 @@
 // ends.
 import { ChunkedDecoder } from '../wire/chunked-decoder.ts';
 import { MalformedMessage } from '../wire/malformed-message.ts';
+import { PieceJoiner, type PieceTaker } from '../wire/piece-joiner.ts';
 import type { RequestHead } from './request-head.ts';
-
-/** Smaller chunks of one read are handed on as one piece: a body of one-byte chunks costs a write each (LI-08). */
-const JOINED = 2 * 1024;
 
 export class RequestFraming {
   /** Fields of the trailer section, once `done`. */
   trailers: string[] = [];
   done: boolean;
   #remaining: number;
-  readonly #decoder: ChunkedDecoder | null;
-  #bytes: Buffer | null = null;
-  #onPiece: PieceTaker = ignore;
-  /** The piece that is being joined. */
-  #from = 0;
-  #to = 0;
-  readonly #join: PieceTaker;
+  readonly #decoder: ChunkedDecoder | null = null;
+  readonly #onPiece: PieceTaker;
+  readonly #joiner: PieceJoiner | null = null;
 
-  constructor(head: RequestHead) {
+  /** @param onPiece told of each piece of the body, as a range of the bytes that `take` was given */
+  constructor(head: RequestHead, onPiece: PieceTaker) {
     this.#remaining = head.length;
-    this.#decoder = head.framing === 'chunked' ? new ChunkedDecoder() : null;
-    this.#join = this.#decoder === null ? ignore : (start, end) => this.#add(start, end);
+    this.#onPiece = onPiece;
+    if (head.framing === 'chunked') {
+      this.#decoder = new ChunkedDecoder();
+      this.#joiner = new PieceJoiner(onPiece);
+    }
     this.done = head.framing === 'none' || (head.framing === 'length' && head.length === 0);
   }
 
   /**
-   * Takes bytes from `start` on and gives each piece of the body to `onPiece(start, end)`; returns where it
-   * stopped: at the end of the bytes, or where the body ends; -1 when this is no body. What it has taken of a
-   * chunked body is moved about in the memory of `bytes`.
+   * Takes bytes from `start` on; returns where it stopped: at the end of the bytes, or where the body ends; -1
+   * when this is no body. What it has taken of a chunked body is moved about in the memory of `bytes`.
    */
-  take(bytes: Buffer, start: number, onPiece: PieceTaker): number {
+  take(bytes: Buffer, start: number): number {
     const decoder = this.#decoder;
     if (decoder === null) {
       const end = start + Math.min(this.#remaining, bytes.length - start);
       this.#remaining -= end - start;
-      if (end > start) onPiece(start, end);
+      if (end > start) this.#onPiece(start, end);
       this.done = this.#remaining === 0;
       return end;
     }
     try {
-      this.#bytes = bytes;
-      this.#onPiece = onPiece;
-      const at = decoder.decode(bytes, start, bytes.length, this.#join);
-      this.#flush();
+      const joiner = this.#joiner!;
+      joiner.begin(bytes);
+      const at = decoder.decode(bytes, start, bytes.length, joiner.add);
+      joiner.flush();
       if (decoder.done) {
         this.trailers = decoder.trailers;
         this.done = true;
@@ -55,27 +52,6 @@ export class RequestFraming {
       if (error instanceof MalformedMessage) return -1;
       throw error;
     }
-  }
-
-  #add(start: number, end: number): void {
-    const size = end - start;
-    if (size > JOINED) {
-      this.#flush();
-      this.#onPiece(start, end);
-    } else if (this.#from === this.#to) {
-      this.#from = start;
-      this.#to = end;
-    } else {
-      this.#bytes!.copyWithin(this.#to, start, end);
-      this.#to += size;
-    }
-  }
-
-  #flush(): void {
-    const from = this.#from;
-    const to = this.#to;
-    this.#from = this.#to;
-    if (to > from) this.#onPiece(from, to);
   }
 }
 
@@ -93,7 +69,5 @@ export function beginsBroken(head: RequestHead, bytes: Buffer, start: number): b
     throw error;
   }
 }
-
-type PieceTaker = (start: number, end: number) => void;
 
 function ignore(): void {}

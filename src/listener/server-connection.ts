@@ -188,7 +188,7 @@ export class ServerConnection {
     const isWhole = request.complete || head.framing === 'unclear';
     this.#state = isWhole ? 'busy' : 'body';
     this.deadline.set(isWhole ? null : 'body');
-    if (!isWhole) this.#framing = new RequestFraming(head);
+    if (!isWhole) this.#framing = new RequestFraming(head, this.#onPiece);
     this.#sink(request, response, this.client);
     return head.end;
   }
@@ -197,7 +197,7 @@ export class ServerConnection {
     const request = this.#request!;
     const framing = this.#framing!;
     this.#reading = bytes;
-    const at = framing.take(bytes, start, this.#onPiece);
+    const at = framing.take(bytes, start);
     if (at === -1) {
       this.#refuse('BAD_FRAMING');
       return bytes.length;

@@ -4,6 +4,7 @@
 import { ChunkedDecoder } from './chunked-decoder.ts';
 import { MalformedMessage } from './malformed-message.ts';
 import { headEnd } from './message-syntax.ts';
+import { PieceJoiner } from './piece-joiner.ts';
 import { READ_SIZE, SCRATCH, takeBuffer } from './read-buffers.ts';
 import type { ResponseHandler } from './response-handler.ts';
 import { MAX_HEAD, parseResponseHead, type ResponseHead } from './response-head.ts';
@@ -27,9 +28,9 @@ export class ResponseReader {
   #decoder: ChunkedDecoder | null = null;
   /** Buffer of our own for a long body; null reads into the shared scratch. */
   #ownBuffer: Buffer | null = null;
-  /** The read being decoded, for `#onChunk`. */
+  /** The read being decoded, for `#joiner`. */
   #reading: Buffer = SCRATCH;
-  readonly #onChunk = (start: number, end: number): void => this.#handOver(this.#reading, start, end);
+  readonly #joiner = new PieceJoiner((start, end) => this.#handOver(this.#reading, start, end));
 
   /** Where the next read goes. */
   get buffer(): Buffer {
@@ -78,7 +79,13 @@ export class ResponseReader {
       case 'chunked': {
         const decoder = this.#decoder!;
         this.#reading = bytes;
-        at = decoder.decode(bytes, at, size, this.#onChunk);
+        this.#joiner.begin(bytes);
+        try {
+          at = decoder.decode(bytes, at, size, this.#joiner.add);
+        } finally {
+          // What came before a broken chunk was good.
+          this.#joiner.flush();
+        }
         if (!decoder.done) return 'more';
         this.trailers = decoder.trailers;
         return at === size ? 'complete' : 'excess';
