@@ -7,7 +7,7 @@ import { suite, test } from 'node:test';
 import { type Scope, temporaryFolder } from '../support/fixtures.ts';
 import { runGateway, startGateway } from '../support/gateway-process.ts';
 import { ask } from '../support/plain-request.ts';
-import { closedPort } from '../support/ports.ts';
+import { freePort } from '../support/ports.ts';
 
 const config = (http: number | string) => ({
   listen: { http, https: false },
@@ -73,7 +73,7 @@ suite('the address', { concurrency: 2 }, () => {
   });
 
   test('of the config is bound, with the port of the command line', async (t) => {
-    const port = await closedPort();
+    const port = await freePort();
     // startGateway adds --http-port 0; a later option wins.
     const args = ['--http-port', String(port)];
     const gateway = await startGateway(t, config(`127.0.0.1:${port}`), { args });

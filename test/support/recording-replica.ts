@@ -2,9 +2,10 @@
 // to, and misbehaves on demand (closes mid-body, stalls, resets, refuses).
 
 import { once } from 'node:events';
-import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import { createServer, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
 import type { Scope } from './fixtures.ts';
+import { listenApart } from './ports.ts';
 import { type RecordedRequest, RequestReader } from './request-reader.ts';
 
 /**
@@ -90,9 +91,11 @@ export class RecordingReplica {
     const server = tls
       ? createTlsServer({ ...tls, allowHalfOpen: true }, connected)
       : createServer({ allowHalfOpen: true, noDelay: true }, connected);
-    server.listen(this.port, '127.0.0.1');
-    await once(server, 'listening');
-    this.#options.port = (server.address() as AddressInfo).port;
+    if (this.port === 0) this.#options.port = await listenApart(server);
+    else {
+      server.listen(this.port, '127.0.0.1');
+      await once(server, 'listening');
+    }
     this.#server = server;
   }
 
