@@ -4,6 +4,9 @@ import { BlockList, isIP, isIPv4, isIPv6 } from 'node:net';
 import { domainToASCII } from 'node:url';
 import type { ListenAddress, ResolvedReplica } from './resolved.ts';
 
+/** What the URL of a replica says by itself. */
+export type ReplicaAddress = Pick<ResolvedReplica, 'url' | 'secure' | 'host' | 'port'>;
+
 const LABEL = /^[a-z0-9](?:[a-z0-9-]*[a-z0-9])?$/i;
 /** Names on a private network, such as those Compose gives, also carry underscores. */
 const PRIVATE_LABEL = /^[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?$/i;
@@ -62,7 +65,7 @@ function tooLong(name: string): string {
 }
 
 /** `http://name:port` taken apart, or what is wrong with it. */
-export function parseReplica(url: string): ResolvedReplica | string {
+export function parseReplica(url: string): ReplicaAddress | string {
   const example = 'write, say, "http://api:3000"';
   const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(url);
   if (scheme === null) return `has no scheme; ${example}`;

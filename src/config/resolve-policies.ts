@@ -111,7 +111,11 @@ function resolvePolicies(policies: PolicyConfig): ResolvedPolicies {
     timeouts: {
       response: timeouts?.response === undefined ? null : parseTimeout(timeouts.response),
       idle: timeouts?.idle === undefined ? null : parseTimeout(timeouts.idle),
+      tunnel: null,
     },
+    maintenance: null,
+    hold: null,
+    retry: null,
   };
 }
 

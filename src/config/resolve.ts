@@ -2,7 +2,7 @@
 // Touches the disk only to see that folders and certificates are there.
 import type { ActionConfig, GatewayConfig, HostConfig, UpstreamConfig } from './contract.ts';
 import { Disk } from './disk.ts';
-import { parseListen, parseReplica } from './names.ts';
+import { parseListen, parseReplica, type ReplicaAddress } from './names.ts';
 import { plainFindings } from './plain.ts';
 import { type Finding, keyPath, type Problem } from './problem.ts';
 import { inFileOrder } from './problem-order.ts';
@@ -13,7 +13,6 @@ import type {
   ResolvedAction,
   ResolvedConfig,
   ResolvedHost,
-  ResolvedReplica,
   ResolvedRoot,
   ResolvedUpstream,
 } from './resolved.ts';
@@ -74,6 +73,7 @@ class Resolver {
       listen: { http: parseListen(listen?.http ?? 80) as ListenAddress },
       workers: workers ?? 'auto',
       trustedProxies: [...(trustedProxies ?? [])],
+      resolver: { servers: null, interval: 2000 },
       upstreams: Object.entries(upstreams ?? {}).map(([name, upstream]) => this.#upstream(name, upstream)),
       hosts: Object.entries(hosts).map(([name, host]) => this.#host(name, host)),
       policies: this.#policies.sets,
@@ -86,13 +86,26 @@ class Resolver {
     const ca = tls?.ca === undefined ? undefined : this.#disk.certificates(tls.ca);
     return {
       name,
-      replicas: replicas.map(
-        (replica) => parseReplica(typeof replica === 'string' ? replica : replica.url) as ResolvedReplica,
-      ),
+      replicas: replicas.map((replica) => ({
+        ...(parseReplica(typeof replica === 'string' ? replica : replica.url) as ReplicaAddress),
+        srv: false,
+        weight: 1,
+        backup: false,
+        expect: null,
+      })),
+      discover: 'dns',
+      balance: 'least-requests',
+      sticky: null,
+      health: null,
+      eject: { consecutive: 5, base: 10_000, max: 300_000, atMost: 0.5 },
+      retry: { attempts: 2, budget: 0.2, connect: true, reset: true, statuses: [] },
+      connections: { max: 256, queue: 1024, queueTimeout: 1000 },
+      slowStart: 0,
       timeouts: {
         connect: parseTimeout(timeouts?.connect ?? '3s'),
         response: parseTimeout(timeouts?.response ?? '60s'),
         idle: parseTimeout(timeouts?.idle ?? '60s'),
+        tunnel: parseTimeout('1h'),
       },
       tls: {
         serverName: tls?.serverName,
@@ -150,6 +163,7 @@ class Resolver {
         stripPrefix,
         addPrefix,
         hostHeader: host,
+        upgrade: ['websocket'],
       };
     }
     if (spa !== undefined) {

@@ -6,6 +6,7 @@ export interface ResolvedConfig {
   listen: { http: ListenAddress };
   workers: 'auto' | number;
   trustedProxies: string[];
+  resolver: ResolvedResolver;
   upstreams: ResolvedUpstream[];
   /** Distinct policy sets; hosts and routes name one by its index. */
   policies: ResolvedPolicies[];
@@ -21,10 +22,30 @@ export interface ListenAddress {
   port: number;
 }
 
+export interface ResolvedResolver {
+  /** DNS servers, `address:port`; null takes those of the system. */
+  servers: string[] | null;
+  /** Milliseconds between two questions about a name. */
+  interval: number;
+}
+
 export interface ResolvedUpstream {
   name: string;
   replicas: ResolvedReplica[];
-  timeouts: { connect: number; response: number; idle: number };
+  /** `dns`: every address behind a name is a replica. `static`: the name itself is, looked up at each connection. */
+  discover: 'dns' | 'static';
+  balance: 'least-requests' | 'round-robin' | 'hash-client';
+  /** `secret` null: one is made at start. */
+  sticky: { cookie: string; secret: string | null } | null;
+  health: ResolvedHealth | null;
+  eject: ResolvedEjection | null;
+  retry: ResolvedRetry | null;
+  /** Per replica, over all workers. */
+  connections: { max: number; queue: number; queueTimeout: number };
+  /** Milliseconds in which a replica that came up is given its full share; 0 for at once. */
+  slowStart: number;
+  /** `tunnel` is the longest silence in both directions of an upgraded connection. */
+  timeouts: { connect: number; response: number; idle: number; tunnel: number };
   /** `ca` holds the PEM text, read when the config was loaded. */
   tls: { serverName: string | undefined; ca: string | undefined; verify: boolean };
 }
@@ -33,9 +54,54 @@ export interface ResolvedReplica {
   /** As written: `http://api-1:3000`. */
   url: string;
   secure: boolean;
-  /** Name or address without brackets. */
+  /** Name or address without brackets. For `srv` the name of the service: `_http._tcp.api.internal`. */
   host: string;
+  /** 0 for `srv`: the records say. */
   port: number;
+  /** Addresses are found in SRV records. */
+  srv: boolean;
+  /** Share of the exchanges, relative to the other replicas. */
+  weight: number;
+  /** Used only while no other replica is up. */
+  backup: boolean;
+  /** Addresses the name should have; a warning when it has fewer. null where nothing is said. */
+  expect: number | null;
+}
+
+export interface ResolvedHealth {
+  path: string;
+  interval: number;
+  timeout: number;
+  /** Checks in a row that turn the state. */
+  rise: number;
+  fall: number;
+  /** Ranges of statuses that pass, both ends included. */
+  status: [from: number, to: number][];
+  /** `Host` of the check; null names the replica. */
+  host: string | null;
+  /** Port of the check; null takes the replica's. */
+  port: number | null;
+}
+
+export interface ResolvedEjection {
+  /** Failures in a row. */
+  consecutive: number;
+  /** Milliseconds of the first ejection; doubled each time, up to `max`. */
+  base: number;
+  max: number;
+  /** Largest part of the replicas that is ejected at a time, 0 to 1. */
+  atMost: number;
+}
+
+export interface ResolvedRetry {
+  /** Most attempts that reach a replica, the first included. */
+  attempts: number;
+  /** Retries for each exchange, on average over some seconds. */
+  budget: number;
+  connect: boolean;
+  reset: boolean;
+  /** Of 502, 503 and 504. */
+  statuses: number[];
 }
 
 export interface ResolvedRoot {
@@ -72,15 +138,28 @@ export function routeSource(host: ResolvedHost, pattern: string): string {
   return `${host.source}.routes[${JSON.stringify(pattern)}]`;
 }
 
+/** What `proxy` and `split` have in common. */
+export interface ResolvedForwarding {
+  stripPrefix: string;
+  addPrefix: string;
+  /** null keeps the client's; '' sends the replica's. */
+  hostHeader: string | null;
+  /** Protocols a client may switch to, in lower case: `['websocket']`. */
+  upgrade: string[];
+}
+
 export type ResolvedAction =
-  | {
-      kind: 'proxy';
-      upstream: number;
-      stripPrefix: string;
-      addPrefix: string;
-      /** null keeps the client's; '' sends the replica's. */
-      hostHeader: string | null;
-    }
+  | ({ kind: 'proxy'; upstream: number } & ResolvedForwarding)
+  | ({
+      kind: 'split';
+      /** Percentages, 100 together. */
+      parts: { upstream: number; percent: number }[];
+      /** Whether a client stays on its side or each exchange is drawn anew. */
+      by: 'client' | 'exchange';
+      /** Header (lower case) and cookie whose value names the upstream and overrides the percentages. */
+      header: string | null;
+      cookie: string | null;
+    } & ResolvedForwarding)
   | { kind: 'spa'; root: number }
   | {
       kind: 'spa-upstream';
@@ -114,7 +193,29 @@ export interface ResolvedPolicies {
   cache: { control: string; override: boolean } | null;
   compress: { encodings: ('zstd' | 'br' | 'gzip')[]; minSize: number } | false;
   /** null leaves the upstream's own. */
-  timeouts: { response: number | null; idle: number | null };
+  timeouts: { response: number | null; idle: number | null; tunnel: number | null };
+  maintenance: ResolvedMaintenance | null;
+  hold: ResolvedHold | null;
+  /** What the route wants otherwise than its upstream; false for no second attempt, null for the upstream's own. */
+  retry: Partial<Omit<ResolvedRetry, 'budget'>> | false | null;
+}
+
+export interface ResolvedMaintenance {
+  /** HTML, read when the config was loaded; null for the gateway's own page. */
+  page: string | null;
+  /** Seconds. */
+  retryAfter: number;
+  /** CIDRs that are served as always. */
+  allow: string[];
+}
+
+/** Exchanges that wait while no replica is up. */
+export interface ResolvedHold {
+  /** Milliseconds. */
+  time: number;
+  /** Most exchanges, and bytes of them, held for one upstream over all workers. */
+  exchanges: number;
+  bytes: number;
 }
 
 export interface ResolvedSecurity {

@@ -33,7 +33,10 @@ const DEFAULT_POLICIES: CompiledPolicies = compilePolicies({
   headers: { requestSet: [], requestRemove: [], responseSet: [], responseRemove: ['x-powered-by', 'server'] },
   cache: null,
   compress: false,
-  timeouts: { response: null, idle: null },
+  timeouts: { response: null, idle: null, tunnel: null },
+  maintenance: null,
+  hold: null,
+  retry: null,
 });
 
 /** Builds a snapshot; `manifests` are the folders of `config.roots`, in the same order. */
