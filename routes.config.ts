@@ -17,36 +17,42 @@ const csp =
   "style-src 'self' 'unsafe-inline' fonts.googleapis.com; font-src 'self' fonts.gstatic.com; " +
   "img-src 'self' data: https:; connect-src 'self' *.stripe.com api.openai.com;";
 
+// A deploy replaces containers. Visitors who come in the gap wait this long for the new ones instead of seeing an error.
+const hold = '5s';
+
 export default defineGateway({
   listen: { http: 80, https: false },
 
-  // The services behind the gateway, by the names they have on the Compose network. They publish no ports.
+  // The services behind the gateway, by the names they have on the Compose network. They publish no ports. `health`
+  // asks whether the service itself lives, never its database: a blip of that would take out every replica at once.
   upstreams: {
-    main: { replicas: ['http://main-app:80'] },
-    desk: { replicas: ['http://expert-desk:80'] },
-    api: { replicas: ['http://api-1:3000', 'http://api-2:3000', 'http://api-3:3000'] }, // take turns
-    crm: { replicas: ['http://dolibarr:80'] },
+    main: { replicas: ['http://main-app:80'], health: '/health.json' },
+    desk: { replicas: ['http://expert-desk:80'], health: '/health.json' },
+    // The least busy replica answers; one that fails is left out until it is well again.
+    api: { replicas: ['http://api-1:3000', 'http://api-2:3000', 'http://api-3:3000'], health: '/api/health' },
+    // Dolibarr's pages ask its database, a file does not. Any answer says that the web server is there.
+    crm: { replicas: ['http://dolibarr:80'], health: { path: '/robots.txt', status: '2xx-4xx' } },
   },
 
   // The most specific path wins, wherever it stands: /api/orders goes to the API, everything else to the app.
   hosts: {
     'oraclelumira.com': {
       redirectFrom: ['www.oraclelumira.com'],
-      policies: { security: { ...security, csp } },
+      policies: { security: { ...security, csp }, hold },
       routes: {
         '/api/*': { proxy: 'api' },
         '/*': { spa: { upstream: 'main' } }, // index.html for pages, long caching for assets
       },
     },
     'desk.oraclelumira.com': {
-      policies: { security: { ...security, csp } },
+      policies: { security: { ...security, csp }, hold },
       routes: {
         '/api/*': { proxy: 'api' },
         '/*': { spa: { upstream: 'desk' } },
       },
     },
     'crm.oraclelumira.com': {
-      policies: { security }, // no CSP: Dolibarr needs one of its own
+      policies: { security, hold }, // no CSP: Dolibarr needs one of its own
       routes: { '/*': { proxy: 'crm' } },
     },
   },

@@ -10,19 +10,27 @@ const security = {
   referrerPolicy: 'strict-origin-when-cross-origin',
 };
 
+// A deploy replaces containers. Visitors who come in the gap wait this long for the new ones instead of seeing an error.
+const hold = '5s';
+
 export default defineGateway({
   listen: { http: 80, https: false },
 
   upstreams: {
-    frontend: { replicas: ['http://frontend:80'] },
-    backend: { replicas: ['http://backend:4000'] },
-    'minio-api': { replicas: ['http://minio:9000'], timeouts: { idle: '5m' } }, // large files take their time
-    'minio-console': { replicas: ['http://minio:9001'] },
+    frontend: { replicas: ['http://frontend:80'], health: '/health' },
+    // Not /api/health/db: a blip of the database would take the backend out, where most pages can do without.
+    backend: { replicas: ['http://backend:4000'], health: '/api/health' },
+    'minio-api': {
+      replicas: ['http://minio:9000'],
+      health: '/minio/health/live',
+      timeouts: { idle: '5m' }, // large files take their time
+    },
+    'minio-console': { replicas: ['http://minio:9001'], health: '/' }, // its log is a WebSocket, which passes as it is
   },
 
   hosts: {
     'orchestra.example.com': {
-      policies: { security, compress: { encodings: ['gzip'], minSize: '1kb' } },
+      policies: { security, compress: { encodings: ['gzip'], minSize: '1kb' }, hold },
       routes: {
         '/api/*': { proxy: 'backend' },
         // Everything below /static carries a hash in its name, so browsers may keep it for a year.
@@ -30,13 +38,13 @@ export default defineGateway({
       },
     },
     'minio.orchestra.example.com': {
-      policies: { security },
+      policies: { security, hold },
       routes: { '/*': { proxy: 'minio-console' } },
     },
     // Signed links hold for one host name and one sequence of bytes: the name is passed on (the default), the
     // bytes are left alone. Documents are shown in frames of the application, so nothing forbids frames here.
     'files.orchestra.example.com': {
-      policies: { security: false, compress: false },
+      policies: { security: false, compress: false, hold },
       routes: { '/*': { proxy: 'minio-api' } },
     },
   },

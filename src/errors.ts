@@ -13,14 +13,17 @@ export interface ErrorEntry {
   readonly message: string;
   /** True where the same request may succeed later without being changed. */
   readonly retry: boolean;
+  /** Seconds for `Retry-After`; 0 sends none. */
+  readonly retryAfter: number;
 }
 
-const entry = (status: number, side: ErrorSide, message: string, retry = false): ErrorEntry => ({
-  status,
-  side,
-  message,
-  retry,
-});
+const entry = (
+  status: number,
+  side: ErrorSide,
+  message: string,
+  retry = false,
+  retryAfter = 0,
+): ErrorEntry => ({ status, side, message, retry, retryAfter });
 
 export const ERRORS = {
   // Refused by the gate or the parser: the message is not one we forward.
@@ -42,9 +45,12 @@ export const ERRORS = {
   METHOD_NOT_ALLOWED: entry(405, 'downstream', 'This method is not allowed here.'),
   PRECONDITION_FAILED: entry(412, 'downstream', 'The condition of the request is not met.'),
   RANGE_NOT_SATISFIABLE: entry(416, 'downstream', 'The requested range does not exist.'),
+  MAINTENANCE: entry(503, 'gateway', 'This site is being worked on and will be back soon.', true),
   LOOP_DETECTED: entry(508, 'gateway', 'The request came back to the gateway that sent it.'),
   // A replica failed the exchange.
-  UPSTREAM_CONNECT_FAILED: entry(502, 'upstream', 'The service could not be reached.', true),
+  UPSTREAM_DOWN: entry(503, 'upstream', 'The service is not available at the moment.', true, 5),
+  UPSTREAM_BUSY: entry(503, 'upstream', 'The service has too much to do at the moment.', true, 1),
+  UPSTREAM_CONNECT_FAILED: entry(503, 'upstream', 'The service could not be reached.', true, 5),
   UPSTREAM_CONNECT_TIMEOUT: entry(504, 'upstream', 'The service could not be reached in time.', true),
   UPSTREAM_RESET: entry(502, 'upstream', 'The service closed the connection before it answered.', true),
   UPSTREAM_BAD_RESPONSE: entry(502, 'upstream', 'The service sent an answer that cannot be passed on.', true),

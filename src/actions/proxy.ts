@@ -10,6 +10,8 @@ export interface ProxyOptions {
   readonly addPrefix: string;
   /** null keeps the client's; '' sends the replica's. */
   readonly hostHeader: string | null;
+  /** Protocols that the client may switch to, in lower case. */
+  readonly upgrade: readonly string[];
 }
 
 export class ProxyAction implements Action {
@@ -29,13 +31,10 @@ export class ProxyAction implements Action {
       return;
     }
     const { upstream } = this;
-    const { hostHeader } = this.#options;
+    const { hostHeader, upgrade } = this.#options;
     const { query } = exchange.request;
-    forward(
-      exchange,
-      { upstream, path: this.rewrite(exchange.request.path), query, hostHeader, plain: false },
-      writer,
-    );
+    const path = this.rewrite(exchange.request.path);
+    forward(exchange, { upstream, path, query, hostHeader, plain: false, upgrades: upgrade }, writer);
   }
 
   /** The path at the replica. Works on the canonical path by whole segments, so no dot segment can appear. */

@@ -4,7 +4,8 @@
 import type { ErrorCode } from '../errors.ts';
 import type { AnswerSink, BodySource } from '../proxy/answer.ts';
 import type { Action, Exchange } from '../proxy/exchange.ts';
-import { type ForwardTarget, forward } from '../proxy/forward.ts';
+import { forward } from '../proxy/forward.ts';
+import type { ForwardTarget } from '../proxy/forward-target.ts';
 import { ResponseWriter } from '../proxy/response-writer.ts';
 import {
   CACHE_CONTROL,

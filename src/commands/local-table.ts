@@ -37,6 +37,8 @@ function describe(
   switch (action.kind) {
     case 'proxy':
       return `proxy to ${upstream(action.upstream)}`;
+    case 'split':
+      return `split: ${action.parts.map((part) => `${part.percent} % to ${upstream(part.upstream)}`).join('; ')}`;
     case 'spa-upstream':
       return `SPA from ${upstream(action.upstream)}`;
     case 'spa':

@@ -1,10 +1,14 @@
-// What an operator may write in `routes.config.ts`. Types and doc comments only; the checks are in
-// `schema.ts`, the defaults and cross-checks in `resolve.ts`.
+// What an operator may write in `routes.config.ts`. Types and doc comments only; the checks are in the files
+// `schema*.ts`, the defaults in `resolve*.ts`, the cross-checks in `references*.ts`.
+import type { ActionConfig } from './contract-actions.ts';
+import type { PolicyConfig } from './contract-policies.ts';
+import type { UpstreamConfig } from './contract-upstream.ts';
+import type { Duration } from './units.ts';
 
-/** A length of time with its unit: `'250ms'`, `'10s'`, `'5m'`, `'2h'`, `'365d'`. */
-export type Duration = string;
-/** A size in bytes with its unit, 1kb = 1024 bytes: `'512b'`, `'64kb'`, `'10mb'`, `'1gb'`. */
-export type Size = string;
+export type * from './contract-actions.ts';
+export type * from './contract-policies.ts';
+export type * from './contract-upstream.ts';
+export type { Duration, Size } from './units.ts';
 
 /** The whole configuration: what listens, who serves, and which host leads where. */
 export interface GatewayConfig {
@@ -20,6 +24,8 @@ export interface GatewayConfig {
    * @default []
    */
   trustedProxies?: string[];
+  /** How the names of replicas are looked up. */
+  resolver?: ResolverConfig;
   /** Named groups of replicas, each a service of the stack. */
   upstreams?: Record<string, UpstreamConfig>;
   /** Host names, exact (`'a.com'`) or one-label wildcards (`'*.a.com'`), with their routes. */
@@ -36,46 +42,17 @@ export interface ListenConfig {
   https?: false;
 }
 
-export interface UpstreamConfig {
-  /** Addresses of the replicas, `http://name:port` or `https://name:port`, at least one and without a path. */
-  replicas: (string | { url: string })[];
+export interface ResolverConfig {
   /**
-   * Which replica answers next. `round-robin` takes them in turn.
-   * @default 'round-robin'
+   * DNS servers to ask instead of those of the system, in this order: `'127.0.0.11'`, `'10.0.0.2:53'`, `'[::1]:53'`.
+   * @default those of the system
    */
-  balance?: 'round-robin';
-  timeouts?: TimeoutsConfig & {
-    /**
-     * Longest wait for a connection to a replica.
-     * @default '3s'
-     */
-    connect?: Duration;
-  };
-  /** How the certificate of `https://` replicas is checked. */
-  tls?: {
-    /** Name expected in the certificate; the replica's host name unless set. */
-    serverName?: string;
-    /** File with the certificates (PEM) of the authorities to trust instead of the public ones. */
-    ca?: string;
-    /**
-     * `false` accepts any certificate. Only for replicas on a network nobody else reaches.
-     * @default true
-     */
-    verify?: boolean;
-  };
-}
-
-export interface TimeoutsConfig {
+  servers?: string[];
   /**
-   * Longest wait for the head of the answer once the request has been sent. 504 after that.
-   * @default '60s'
+   * How often each name is asked again, whatever the lifetime (TTL) of the last answer: Docker's says 10 minutes.
+   * @default '2s'
    */
-  response?: Duration;
-  /**
-   * Longest silence in the middle of a request or response body; the exchange is cut after that.
-   * @default '60s'
-   */
-  idle?: Duration;
+  interval?: Duration;
 }
 
 export interface HostConfig {
@@ -94,153 +71,6 @@ export interface HostConfig {
 
 /** One action and, beside it, the policies of this route. */
 export type RouteConfig = ActionConfig & PolicyConfig;
-
-/** How a route ends: exactly one of these. */
-export interface ActionConfig {
-  /** Forward to an upstream, by name or with options. */
-  proxy?: string | ProxyConfig;
-  /** Serve a single-page application, from a folder or from a container that serves it. */
-  spa?: SpaConfig;
-  /** Serve the files of a folder, without a fallback document. */
-  files?: FilesConfig;
-  /** Send the client somewhere else. */
-  redirect?: string | RedirectConfig;
-  /** Answer with fixed content. */
-  respond?: RespondConfig;
-}
-
-export interface ProxyConfig {
-  upstream: string;
-  /** Path prefix (whole segments) removed before forwarding: `'/api'` turns `/api/x` into `/x`. */
-  stripPrefix?: string;
-  /** Path prefix put in front before forwarding, after `stripPrefix`. */
-  addPrefix?: string;
-  /**
-   * `Host` sent to the replica: `'keep'` passes the client's, `'replica'` sends the replica's own name,
-   * anything else is sent as it stands.
-   * @default 'keep'
-   */
-  hostHeader?: string;
-}
-
-/** Exactly one of `root` and `upstream`. */
-export interface SpaConfig {
-  /** Folder with the build, relative to the config file. It is read once, when the gateway starts. */
-  root?: string;
-  /** Upstream whose container serves the build; fallback and caching rules are applied to its answers. */
-  upstream?: string;
-  /**
-   * Document that answers navigations.
-   * @default 'index.html'
-   */
-  index?: string;
-  /**
-   * Path patterns below the route whose files never change under the same name, besides those whose names
-   * carry a content hash: `['/static/*']`.
-   * @default []
-   */
-  immutable?: string[];
-  /**
-   * Serve source maps (`*.map`).
-   * @default false
-   */
-  sourceMaps?: boolean;
-}
-
-export interface FilesConfig {
-  /** Folder, relative to the config file. It is read once, when the gateway starts. */
-  root: string;
-  /**
-   * File that answers for a folder; `false` answers 404.
-   * @default 'index.html'
-   */
-  index?: string | false;
-  /** As `spa.immutable`. @default [] */
-  immutable?: string[];
-  /** Serve source maps (`*.map`). @default false */
-  sourceMaps?: boolean;
-}
-
-export interface RedirectConfig {
-  /**
-   * Where to: a path on the same host (`'/docs/'`) or a full URL. A target that ends in `/*` keeps what the
-   * pattern's `*` matched: `'/old/*'` to `'/new/*'`.
-   */
-  to: string;
-  /** @default 308 */
-  status?: 301 | 302 | 303 | 307 | 308;
-  /** Keep the query string of the request. @default true */
-  keepQuery?: boolean;
-}
-
-export interface RespondConfig {
-  /** @default 200 */
-  status?: number;
-  /** Text sent as the body. @default '' */
-  body?: string;
-  /** `content-type` is `text/plain; charset=utf-8` unless set here. */
-  headers?: Record<string, string>;
-}
-
-export interface PolicyConfig {
-  security?: SecurityConfig | false;
-  headers?: HeadersConfig;
-  cache?: CacheConfig;
-  compress?: CompressConfig | false;
-  timeouts?: TimeoutsConfig;
-}
-
-/**
- * Security headers. A string is sent as it stands, `false` leaves the header out. What is named here replaces
- * what the replica sent; the defaults only fill in what it did not send.
- */
-export interface SecurityConfig {
-  /** `Content-Security-Policy`: the whole policy, or its directives. @default none */
-  csp?: string | Record<string, string[]> | false;
-  /** `Content-Security-Policy-Report-Only`, likewise. @default none */
-  cspReportOnly?: string | Record<string, string[]> | false;
-  /**
-   * `Strict-Transport-Security`, sent on secure exchanges only (RFC 6797 section 7.2). `includeSubDomains` and
-   * `preload` are false unless set. @default none
-   */
-  hsts?: string | { maxAge: Duration; includeSubDomains?: boolean; preload?: boolean } | false;
-  /** `X-Frame-Options`. @default 'SAMEORIGIN' */
-  frameOptions?: string | false;
-  /** `X-Content-Type-Options`. @default 'nosniff' */
-  contentTypeOptions?: string | false;
-  /** `Referrer-Policy`. @default 'strict-origin-when-cross-origin' */
-  referrerPolicy?: string | false;
-  /** `X-XSS-Protection`. @default '0' */
-  xssProtection?: string | false;
-  /** `Permissions-Policy`. @default none */
-  permissionsPolicy?: string | false;
-  /** `Cross-Origin-Opener-Policy`. @default none */
-  crossOriginOpenerPolicy?: string | false;
-}
-
-export interface HeadersConfig {
-  /** On the way to the replica. Names are case-insensitive. */
-  request?: { set?: Record<string, string>; remove?: string[] };
-  /** On the way to the client. `x-powered-by` and `server` are removed unless `remove` says otherwise. */
-  response?: { set?: Record<string, string>; remove?: string[] };
-}
-
-/**
- * `Cache-Control` for successful answers: a string fills it in where the replica sent none, `override` replaces
- * what it sent. On `spa` and `files` it takes the place of "revalidate"; documents and immutable files keep theirs.
- */
-export type CacheConfig = string | { control: string; override?: boolean };
-
-/**
- * Compression of what is not compressed yet. Answers that are personal by cookie or password (`Set-Cookie`, or
- * `Authorization` other than Bearer) go out as they are: their size would tell strangers about their content.
- */
-export interface CompressConfig {
-  /** In the gateway's order of preference, used where the client has none. @default ['zstd', 'br', 'gzip'] */
-  encodings?: ('zstd' | 'br' | 'gzip')[];
-  /** Smallest body that is compressed. @default '1kb' */
-  minSize?: Size;
-}
 
 /** Types its argument and returns it. A file that exports the same plain object is just as valid. */
 export function defineGateway(config: GatewayConfig): GatewayConfig {

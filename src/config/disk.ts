@@ -1,13 +1,16 @@
-// What a configuration refers to on disk: folders to serve and certificates to trust. Looks each thing up once;
-// reads nothing else and changes nothing.
+// What a configuration refers to on disk: folders to serve, certificates to trust, pages to answer with. Looks each
+// thing up once; reads nothing else and changes nothing.
 import { X509Certificate } from 'node:crypto';
 import { accessSync, constants, readFileSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
+
+const LARGEST_PAGE = 1024 * 1024;
 
 export class Disk {
   readonly #baseDir: string;
   readonly #folders = new Map<string, string | undefined>();
   readonly #certificates = new Map<string, { pem: string } | { problem: string }>();
+  readonly #pages = new Map<string, { html: string } | { problem: string }>();
 
   /** @param baseDir folder of the config file; relative paths start there */
   constructor(baseDir: string) {
@@ -40,10 +43,21 @@ export class Disk {
     }
     return result;
   }
+
+  /** The text of an HTML file. */
+  page(path: string): { html: string } | { problem: string } {
+    const absolute = this.absolute(path);
+    let result = this.#pages.get(absolute);
+    if (result === undefined) {
+      result = readPage(path, absolute);
+      this.#pages.set(absolute, result);
+    }
+    return result;
+  }
 }
 
 function lookAtFolder(path: string, absolute: string): string | undefined {
-  const shown = path === absolute ? `"${path}"` : `"${path}" (${absolute})`;
+  const shown = shownPath(path, absolute);
   try {
     if (!statSync(absolute).isDirectory()) return `${shown} is not a folder`;
     accessSync(absolute, constants.R_OK | constants.X_OK);
@@ -54,7 +68,7 @@ function lookAtFolder(path: string, absolute: string): string | undefined {
 }
 
 function readCertificates(path: string, absolute: string): { pem: string } | { problem: string } {
-  const shown = path === absolute ? `"${path}"` : `"${path}" (${absolute})`;
+  const shown = shownPath(path, absolute);
   let pem: string;
   try {
     pem = readFileSync(absolute, 'latin1');
@@ -71,6 +85,27 @@ function readCertificates(path: string, absolute: string): { pem: string } | { p
     }
   }
   return { pem: `${blocks.join('\n')}\n` };
+}
+
+function readPage(path: string, absolute: string): { html: string } | { problem: string } {
+  const shown = shownPath(path, absolute);
+  try {
+    // Looked at first: what is named here by mistake may be gigabytes, or a pipe that never ends.
+    const file = statSync(absolute);
+    if (!file.isFile()) return { problem: `${shown} is not a file` };
+    if (file.size > LARGEST_PAGE) return { problem: `${shown} has ${file.size} bytes; a page may have 1 MB` };
+    const html = new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(absolute));
+    return html.trim() === '' ? { problem: `${shown} is empty` } : { html };
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    const wrong = code === 'ERR_ENCODING_INVALID_ENCODED_DATA' ? 'is not UTF-8' : reason(error);
+    return { problem: `${shown} ${wrong}` };
+  }
+}
+
+/** As written, and where that is. */
+function shownPath(path: string, absolute: string): string {
+  return path === absolute ? `"${path}"` : `"${path}" (${absolute})`;
 }
 
 /** A system error as words. */

@@ -1,4 +1,5 @@
-// Which header names and values a configuration may hold, and what a Content-Security-Policy may look like.
+// Which header names and values a configuration may hold, names of cookies and protocols among them, and what a
+// Content-Security-Policy may look like.
 // Every check returns what is wrong as a sentence without a subject, or undefined.
 import { knownNames, nearest } from './problem.ts';
 
@@ -55,6 +56,27 @@ export function headerNameProblem(name: string, side: HeaderSide): string | unde
     return `the header "${name}" may hold letters, digits and "-" only`;
   }
   return undefined;
+}
+
+/** The name of a cookie, a token by RFC 6265 section 4.1.1. */
+export function cookieNameProblem(name: string): string | undefined {
+  return TOKEN.test(name)
+    ? undefined
+    : `${JSON.stringify(name)} is not the name of a cookie: letters, digits, "-", "_" and "." will do`;
+}
+
+/** Protocols that carry requests of their own: what a client sends after the switch would meet no gate. */
+const REQUEST_PROTOCOL = /^(?:h2c?|h3|(?:http|tls)(?:\/.*)?)$/i;
+
+/** A protocol that a client may switch to (RFC 9110 section 7.8): a token, with a version or without. */
+export function protocolProblem(name: string): string | undefined {
+  const [token, version, ...rest] = name.split('/');
+  if (!TOKEN.test(token!) || (version !== undefined && !TOKEN.test(version)) || rest.length > 0) {
+    return `${JSON.stringify(name)} is not a protocol; write, say, "websocket"`;
+  }
+  return REQUEST_PROTOCOL.test(name)
+    ? `"${name}" would smuggle requests past the gateway: no route and no policy sees what comes after the switch`
+    : undefined;
 }
 
 /** Field content of RFC 9110 section 5.5: nothing that ends the line, nothing that latin1 cannot carry. */

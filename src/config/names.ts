@@ -90,6 +90,36 @@ export function parseReplica(url: string): ReplicaAddress | string {
   return { url, secure: scheme[1] === 'https', host, port };
 }
 
+/** The name of SRV records and the scheme of what they lead to, or what is wrong with the name. */
+export function parseSrv(name: string, scheme: 'http' | 'https' = 'http'): ReplicaAddress | string {
+  const example = 'write only the name, such as "_http._tcp.api.internal"';
+  if (name === '') return `is empty; ${example}`;
+  if (name.includes('://')) return `is a URL; ${example} (https has a field of its own, scheme)`;
+  if (/:\d*$/.test(name)) return `has a port, which the records say; ${example}`;
+  if (isIPv4(name)) return `is an address, which has no records; ${example}`;
+  const host = name.toLowerCase();
+  const wrong = privateNameProblem(host);
+  if (wrong !== undefined) return wrong;
+  return { url: `srv ${scheme}://${host}`, secure: scheme === 'https', host, port: 0 };
+}
+
+const DNS_PORT = 53;
+
+/** A DNS server as `address:port`, or what is wrong with it. */
+export function parseServer(value: string): { server: string } | string {
+  if (isIPv4(value)) return { server: `${value}:${DNS_PORT}` };
+  if (isIPv6(value) && !value.includes('%')) return { server: `[${value}]:${DNS_PORT}` };
+  const parts = /^(?:\[([^\]]+)\]|([^:[\]]+))(?::(\d+))?$/.exec(value);
+  const address = parts?.[1] ?? parts?.[2] ?? '';
+  const bracketed = parts?.[1] !== undefined;
+  if (bracketed ? bracketProblem(address) !== undefined : !isIPv4(address)) {
+    return `${JSON.stringify(value)} is not the address of a server; write, say, "127.0.0.11" or "[::1]:53"`;
+  }
+  const port = parts![3] === undefined ? DNS_PORT : parsePort(parts![3]);
+  if (port === undefined || port === 0) return `"${parts![3]}" is not a port (1 to 65535)`;
+  return { server: `${bracketed ? `[${address}]` : address}:${port}` };
+}
+
 function bracketProblem(host: string): string | undefined {
   return isIPv6(host) && !host.includes('%') ? undefined : 'is not an IPv6 address';
 }
@@ -124,8 +154,8 @@ function parsePort(text: string): number | undefined {
   return port <= 65535 ? port : undefined;
 }
 
-/** An address or CIDR of proxies that are believed. */
-export function networkProblem(value: string): string | undefined {
+/** An address or CIDR. `everybody` is what is wrong with a network that holds every client. */
+export function networkProblem(value: string, everybody: string): string | undefined {
   const slash = value.indexOf('/');
   const address = slash === -1 ? value : value.slice(0, slash);
   const family = address.includes('%') ? 0 : isIP(address);
@@ -137,7 +167,7 @@ export function networkProblem(value: string): string | undefined {
   if (prefix < 0 || prefix > bits)
     return `"${value}" has no valid prefix length (0 to ${bits} for this address)`;
   if (prefix === 0 || coversAllIPv4(address, prefix, family)) {
-    return `"${value}" would believe everybody; list only the networks of your proxies`;
+    return `"${value}" ${everybody}`;
   }
   return undefined;
 }

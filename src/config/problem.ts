@@ -16,7 +16,7 @@ export interface Finding {
 }
 
 const IDENTIFIER = /^[A-Za-z_$][\w$]*$/;
-const MOST_NAMES = 12;
+const MOST_NAMES = 16;
 const LONGEST_VALUE = 60;
 
 /** `['hosts', 'a.com', 'aliases', 0]` as `hosts["a.com"].aliases[0]`; the top of the file is `config`. */

@@ -5,8 +5,9 @@ import { hostNameProblem } from './names.ts';
 import { pathProblem } from './path-pattern.ts';
 import { type Finding, keyPath, knownNames, type PathSegment } from './problem.ts';
 import { redirectTargetProblem } from './redirect-target.ts';
+import { checkUpstreams } from './references-upstream.ts';
+import { type Fields, listOf, objectOf, textOf } from './untyped.ts';
 
-type Fields = Record<string, unknown>;
 type PathBelow = (...rest: PathSegment[]) => PathSegment[];
 
 export interface References {
@@ -22,7 +23,8 @@ export function checkReferences(config: unknown, disk: Disk): References {
 class ReferenceCheck {
   readonly #config: Fields;
   readonly #disk: Disk;
-  readonly #upstreams: string[];
+  readonly #upstreams: Fields;
+  readonly #names: string[];
   readonly #used = new Set<string>();
   /** Host name in lower case → where it was first written. */
   readonly #claimed = new Map<string, PathSegment[]>();
@@ -30,36 +32,24 @@ class ReferenceCheck {
   readonly #warnings: Finding[] = [];
 
   constructor(config: unknown, disk: Disk) {
-    this.#config = object(config);
+    this.#config = objectOf(config);
     this.#disk = disk;
-    this.#upstreams = Object.keys(object(this.#config.upstreams));
+    this.#upstreams = objectOf(this.#config.upstreams);
+    this.#names = Object.keys(this.#upstreams);
   }
 
   run(): References {
-    for (const [name, upstream] of Object.entries(object(this.#config.upstreams))) {
-      this.#checkTls(['upstreams', name], object(upstream));
-    }
+    const { problems, warnings } = checkUpstreams(this.#upstreams, this.#disk);
+    this.#problems.push(...problems);
+    this.#warnings.push(...warnings);
     // Hosts claim their names first, so that a clash is reported at the alias.
-    const hosts = Object.entries(object(this.#config.hosts));
+    const hosts = Object.entries(objectOf(this.#config.hosts));
     for (const [name] of hosts) this.#claim(name, ['hosts', name]);
-    for (const [name, host] of hosts) this.#checkHost(name, object(host));
-    for (const name of this.#upstreams) {
+    for (const [name, host] of hosts) this.#checkHost(name, objectOf(host));
+    for (const name of this.#names) {
       if (!this.#used.has(name)) this.#warn(['upstreams', name], 'no route leads here');
     }
     return { problems: this.#problems, warnings: this.#warnings };
-  }
-
-  #checkTls(path: PathSegment[], upstream: Fields): void {
-    const tls = object(upstream.tls);
-    if (typeof tls.ca === 'string') {
-      const result = this.#disk.certificates(tls.ca);
-      if ('problem' in result) this.#problem([...path, 'tls', 'ca'], result.problem);
-    }
-    if (tls.verify === false) this.#warn([...path, 'tls', 'verify'], 'any certificate is accepted');
-    const urls = list(upstream.replicas).map((replica) => text(replica) ?? text(object(replica).url));
-    if (upstream.tls !== undefined && !urls.some((url) => url === undefined || url.startsWith('https:'))) {
-      this.#warn([...path, 'tls'], 'has no effect: no replica starts with "https://"');
-    }
   }
 
   #claim(name: string, path: PathSegment[]): void {
@@ -73,17 +63,19 @@ class ReferenceCheck {
   #checkHost(name: string, host: Fields): void {
     const path = ['hosts', name];
     for (const field of ['aliases', 'redirectFrom']) {
-      for (const [index, other] of list(host[field]).entries()) {
+      for (const [index, other] of listOf(host[field]).entries()) {
         // The list itself reports an item that stands in it twice.
-        if (typeof other === 'string' && list(host[field]).indexOf(other) === index) {
+        if (typeof other === 'string' && listOf(host[field]).indexOf(other) === index) {
           this.#claim(other, [...path, field, index]);
         }
       }
     }
-    if (name.includes('*') && list(host.redirectFrom).length > 0) {
+    if (name.includes('*') && listOf(host.redirectFrom).length > 0) {
       this.#problem([...path, 'redirectFrom'], `cannot redirect to "${name}": a wildcard is not one address`);
     }
-    for (const [pattern, route] of Object.entries(object(host.routes))) {
+    const { maintenance } = objectOf(host.policies);
+    if (maintenance !== undefined) this.#checkPage(maintenance, [...path, 'policies', 'maintenance']);
+    for (const [pattern, route] of Object.entries(objectOf(host.routes))) {
       if (typeof route === 'object' && route !== null) this.#checkRoute(name, pattern, route as Fields);
     }
   }
@@ -97,23 +89,47 @@ class ReferenceCheck {
         '":" has no meaning in a pattern; only this very path matches. For a prefix write "/*"',
       );
     }
-    if (route.proxy !== undefined) {
-      const proxy = object(route.proxy);
-      if (typeof route.proxy === 'string') this.#useUpstream(route.proxy, at('proxy'));
-      else if (typeof proxy.upstream === 'string') this.#useUpstream(proxy.upstream, at('proxy', 'upstream'));
-      if (isPrefix(proxy.stripPrefix) && !startsWith(pattern, proxy.stripPrefix)) {
-        this.#problem(
-          at('proxy', 'stripPrefix'),
-          `"${pattern}" also matches paths that do not start with it`,
-        );
-      }
-    }
-    if (route.spa !== undefined) this.#checkSpa(pattern, object(route.spa), at);
-    if (route.files !== undefined) this.#checkFolder(object(route.files).root, at('files', 'root'));
+    if (route.maintenance !== undefined) this.#checkPage(route.maintenance, at('maintenance'));
+    if (route.hold !== undefined || route.retry !== undefined) this.#checkProxied(route, at);
+    if (typeof route.proxy === 'string') this.#useUpstream(route.proxy, at('proxy'));
+    else if (route.proxy !== undefined) this.#checkProxy(pattern, objectOf(route.proxy), at);
+    if (route.spa !== undefined) this.#checkSpa(pattern, objectOf(route.spa), at);
+    if (route.files !== undefined) this.#checkFolder(objectOf(route.files).root, at('files', 'root'));
     if (typeof route.redirect === 'string') this.#checkRedirect(pattern, route.redirect, at('redirect'));
     else if (route.redirect !== undefined) {
-      this.#checkRedirect(pattern, object(route.redirect).to, at('redirect', 'to'));
+      this.#checkRedirect(pattern, objectOf(route.redirect).to, at('redirect', 'to'));
     }
+  }
+
+  #checkProxy(pattern: string, proxy: Fields, at: PathBelow): void {
+    if (typeof proxy.upstream === 'string') this.#useUpstream(proxy.upstream, at('proxy', 'upstream'));
+    const { cookie } = objectOf(proxy.override);
+    for (const name of Object.keys(objectOf(proxy.split))) {
+      this.#useUpstream(name, at('proxy', 'split', name));
+      const { sticky } = objectOf(Object.hasOwn(this.#upstreams, name) ? this.#upstreams[name] : undefined);
+      if (cookie !== undefined && cookie === objectOf(sticky).cookie) {
+        const taken = keyPath(['upstreams', name, 'sticky', 'cookie']);
+        this.#problem(at('proxy', 'override', 'cookie'), `is ${taken} already; use another name`);
+      }
+    }
+    if (isPrefix(proxy.stripPrefix) && !startsWith(pattern, proxy.stripPrefix)) {
+      this.#problem(at('proxy', 'stripPrefix'), `"${pattern}" also matches paths that do not start with it`);
+    }
+  }
+
+  /** Policies that a host may well set for all of its routes, but that mean nothing on this one. */
+  #checkProxied(route: Fields, at: PathBelow): void {
+    if (route.proxy !== undefined || objectOf(route.spa).upstream !== undefined) return;
+    for (const field of ['hold', 'retry']) {
+      if (route[field] !== undefined) this.#warn(at(field), 'has no effect: this route asks no replica');
+    }
+  }
+
+  #checkPage(maintenance: unknown, path: PathSegment[]): void {
+    const { page } = objectOf(maintenance);
+    if (typeof page !== 'string' || page === '') return;
+    const result = this.#disk.page(page);
+    if ('problem' in result) this.#problem([...path, 'page'], result.problem);
   }
 
   #checkSpa(pattern: string, spa: Fields, at: PathBelow): void {
@@ -125,7 +141,7 @@ class ReferenceCheck {
     }
     if (typeof spa.upstream === 'string') this.#useUpstream(spa.upstream, at('spa', 'upstream'));
     if (typeof spa.root !== 'string' || !this.#checkFolder(spa.root, at('spa', 'root'))) return;
-    const index = text(spa.index) ?? 'index.html';
+    const index = textOf(spa.index) ?? 'index.html';
     if (!this.#disk.holdsFile(spa.root, index)) {
       this.#problem(
         at('spa', 'root'),
@@ -136,10 +152,9 @@ class ReferenceCheck {
 
   #useUpstream(name: string, path: PathSegment[]): void {
     if (this.#used.has(name)) return;
-    if (this.#upstreams.includes(name)) this.#used.add(name);
+    if (this.#names.includes(name)) this.#used.add(name);
     else if (name !== '') {
-      const known =
-        this.#upstreams.length === 0 ? ' There are no upstreams.' : knownNames(name, this.#upstreams);
+      const known = this.#names.length === 0 ? ' There are no upstreams.' : knownNames(name, this.#names);
       this.#problem(path, `no upstream named "${name}".${known}`);
     }
   }
@@ -177,16 +192,4 @@ function startsWith(pattern: string, prefix: string): boolean {
 /** What the schema says of other values is enough. */
 function isPrefix(value: unknown): value is string {
   return typeof value === 'string' && !value.endsWith('/') && pathProblem(value) === undefined;
-}
-
-function object(value: unknown): Fields {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Fields) : {};
-}
-
-function list(value: unknown): unknown[] {
-  return Array.isArray(value) ? value : [];
-}
-
-function text(value: unknown): string | undefined {
-  return typeof value === 'string' ? value : undefined;
 }

@@ -1,21 +1,44 @@
-// Policies of hosts and routes, merged, in numbers instead of units, and stored once per distinct set. Takes
-// only what the schema has passed.
-import type { HeadersConfig, PolicyConfig, SecurityConfig } from './contract.ts';
-import type { ResolvedPolicies, ResolvedSecurity } from './resolved.ts';
-import { parseDuration, parseSize, parseTimeout } from './units.ts';
+// Policies of hosts and routes in numbers instead of units, each distinct set stored once. Takes only what the schema
+// has passed.
+import type {
+  HoldConfig,
+  MaintenanceConfig,
+  PolicyConfig,
+  RouteRetryConfig,
+  SecurityConfig,
+} from './contract-policies.ts';
+import type { Disk } from './disk.ts';
+import { defined, holdForm, maintenanceForm, mergePolicies } from './merge-policies.ts';
+import { resolveReasons } from './resolve-upstream.ts';
+import type { ResolvedHold, ResolvedMaintenance, ResolvedPolicies, ResolvedSecurity } from './resolved.ts';
+import { type Duration, parseDuration, parseSize, parseSpan, parseTimeout } from './units.ts';
 
-const POLICY_FIELDS = ['security', 'headers', 'cache', 'compress', 'timeouts'] as const;
+const POLICY_FIELDS = [
+  'maintenance',
+  'security',
+  'headers',
+  'cache',
+  'compress',
+  'timeouts',
+  'hold',
+  'retry',
+] as const satisfies (keyof PolicyConfig)[];
 const ENCODINGS: ('zstd' | 'br' | 'gzip')[] = ['zstd', 'br', 'gzip'];
 const REMOVED_BY_DEFAULT = ['x-powered-by', 'server'];
 
 /** Collects the distinct policy sets of a configuration; a host or route keeps an index into `sets`. */
 export class PolicySets {
   readonly sets: ResolvedPolicies[] = [];
+  readonly #disk: Disk;
   readonly #indexByContent = new Map<string, number>();
+
+  constructor(disk: Disk) {
+    this.#disk = disk;
+  }
 
   /** The index of a host's own policies. */
   ofHost(policies: PolicyConfig | undefined): number {
-    return this.#store(resolvePolicies(policies ?? {}));
+    return this.#store(policies ?? {});
   }
 
   /** The indexes of routes below one host. Routes that write the same are merged and compared once. */
@@ -27,17 +50,24 @@ export class PolicySets {
       const content = JSON.stringify(own);
       let index = known.get(content);
       if (index === undefined) {
-        index = this.#store(resolvePolicies(mergePolicies(policies ?? {}, own)));
+        index = this.#store(mergePolicies(policies ?? {}, own));
         known.set(content, index);
       }
       return index;
     };
   }
 
-  #store(policies: ResolvedPolicies): number {
-    const content = JSON.stringify(policies);
+  #store(written: PolicyConfig): number {
+    const policies = resolvePolicies(written);
+    const maintenance = written.maintenance ? maintenanceForm(written.maintenance) : undefined;
+    // The name of a page stands for its text, which may be long and used by many hosts.
+    const file = maintenance?.page === undefined ? undefined : this.#disk.absolute(maintenance.page);
+    const content = JSON.stringify([policies, file]);
     let index = this.#indexByContent.get(content);
     if (index === undefined) {
+      const page = file === undefined ? undefined : this.#disk.page(file);
+      if (policies.maintenance !== null && page !== undefined && 'html' in page)
+        policies.maintenance.page = page.html;
       index = this.sets.push(policies) - 1;
       this.#indexByContent.set(content, index);
     }
@@ -55,38 +85,8 @@ function ownPolicies(route: PolicyConfig): PolicyConfig | undefined {
   return own;
 }
 
-/** The route's field wins; `security`, `timeouts` and `headers.*.set` are merged field by field, lists replace. */
-function mergePolicies(host: PolicyConfig, route: PolicyConfig): PolicyConfig {
-  const merged: PolicyConfig = { ...host, ...route };
-  if (host.security && route.security) merged.security = { ...host.security, ...defined(route.security) };
-  if (host.timeouts && route.timeouts) merged.timeouts = { ...host.timeouts, ...defined(route.timeouts) };
-  if (host.headers && route.headers) {
-    merged.headers = {
-      request: mergeHeaders(host.headers.request, route.headers.request),
-      response: mergeHeaders(host.headers.response, route.headers.response),
-    };
-  }
-  return merged;
-}
-
-type HeaderPolicy = NonNullable<HeadersConfig['request']>;
-
-function mergeHeaders(host: HeaderPolicy = {}, route: HeaderPolicy = {}): HeaderPolicy {
-  const set = new Map<string, [name: string, value: string]>();
-  for (const header of Object.entries(host.set ?? {})) set.set(header[0].toLowerCase(), header);
-  // What the route removes is no longer set, and what it sets is no longer removed.
-  for (const name of route.remove ?? []) set.delete(name.toLowerCase());
-  for (const header of Object.entries(route.set ?? {})) set.set(header[0].toLowerCase(), header);
-  const remove = route.remove ?? host.remove?.filter((name) => !set.has(name.toLowerCase()));
-  return { set: Object.fromEntries(set.values()), remove };
-}
-
-function defined<T extends object>(fields: T): T {
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as T;
-}
-
 function resolvePolicies(policies: PolicyConfig): ResolvedPolicies {
-  const { headers, cache, compress, timeouts } = policies;
+  const { headers, cache, compress, timeouts, retry } = policies;
   return {
     security: policies.security === false ? false : resolveSecurity(policies.security ?? {}),
     headers: {
@@ -111,12 +111,30 @@ function resolvePolicies(policies: PolicyConfig): ResolvedPolicies {
     timeouts: {
       response: timeouts?.response === undefined ? null : parseTimeout(timeouts.response),
       idle: timeouts?.idle === undefined ? null : parseTimeout(timeouts.idle),
-      tunnel: null,
+      tunnel: timeouts?.tunnel === undefined ? null : parseTimeout(timeouts.tunnel),
     },
-    maintenance: null,
-    hold: null,
-    retry: null,
+    maintenance: policies.maintenance ? resolveMaintenance(policies.maintenance) : null,
+    hold: policies.hold ? resolveHold(policies.hold) : null,
+    retry: retry === false ? false : resolveRetry(retry ?? {}),
   };
+}
+
+/** The page itself is read by who stores the set. */
+function resolveMaintenance(written: MaintenanceConfig | true): ResolvedMaintenance {
+  const { retryAfter = '5m', allow = [] } = maintenanceForm(written);
+  // RFC 9110 section 10.2.3: whole seconds.
+  return { page: null, retryAfter: Math.ceil(parseSpan(retryAfter) / 1000), allow };
+}
+
+function resolveHold(written: HoldConfig | Duration): ResolvedHold {
+  const { for: time, exchanges = 1000, bytes = '16mb' } = holdForm(written);
+  return { time: parseTimeout(time), exchanges, bytes: parseSize(bytes) };
+}
+
+/** Only what is written: the rest is for the upstream to say. */
+function resolveRetry({ attempts, on }: RouteRetryConfig): ResolvedPolicies['retry'] {
+  if (attempts === undefined && on === undefined) return null;
+  return { ...(attempts !== undefined && { attempts }), ...(on !== undefined && resolveReasons(on)) };
 }
 
 function resolveSecurity({ hsts, ...rest }: SecurityConfig): ResolvedSecurity {

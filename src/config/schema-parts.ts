@@ -2,6 +2,7 @@
 // Knows nothing of the fields of a gateway.
 import * as z from 'zod';
 import { type Finding, knownNames, type PathSegment, show } from './problem.ts';
+import { parseDuration, parseTimeout } from './units.ts';
 
 type Check = (value: string) => string | undefined;
 
@@ -40,6 +41,11 @@ export function measured(what: string, example: string, parse: (value: string) =
   });
 }
 
+/** Any length of time. */
+export const duration = () => measured('a duration', '365d', parseDuration);
+/** A length of time that a timer waits for. */
+export const timeout = () => measured('a duration', '60s', parseTimeout);
+
 export const flag = () => z.boolean(expected('true or false'));
 
 /** Exactly this value. */
@@ -55,13 +61,34 @@ export function whole(least: number, most: number) {
   });
 }
 
-/** One of a few words; `later` are words that a later version will know. */
-export function word(words: readonly string[], later: readonly string[] = []) {
+/** A part of a whole, 0 to 1; 0 itself only where it may be `none`. */
+export function fraction(least: 'none' | 'some') {
+  const what = least === 'none' ? 'a number from 0 to 1' : 'a number above 0, at most 1';
+  return z.number(expected(what)).superRefine((value, context) => {
+    if (value < 0 || value > 1 || (value === 0 && least === 'some')) {
+      context.addIssue(`expected ${what}, got ${value}`);
+    }
+  });
+}
+
+/** One of a few words. */
+export function word(words: readonly string[]) {
   const what = words.map((known) => JSON.stringify(known)).join(' or ');
   return z.string(expected(what)).superRefine((value, context) => {
-    if (words.includes(value)) return;
-    if (later.includes(value)) context.addIssue(`"${value}" is not in this version yet; expected ${what}`);
-    else context.addIssue(`expected ${what}, got ${show(value)}.${knownNames(value, words)}`);
+    if (!words.includes(value))
+      context.addIssue(`expected ${what}, got ${show(value)}.${knownNames(value, words)}`);
+  });
+}
+
+/** One of a few values, of whatever type. */
+export const oneOf = (what: string, values: readonly (string | number)[]) =>
+  z.literal(values, expected(what));
+
+/** Text that no message may show, at least `least` characters of it. */
+export function secret(least: number) {
+  const what = `text of at least ${least} characters`;
+  return z.string(`expected ${what}`).superRefine((value, context) => {
+    if (value.length < least) context.addIssue(`has ${value.length} characters; expected ${what}`);
   });
 }
 
@@ -123,7 +150,7 @@ export function named(
 
 /** An object with these fields and no others; each unknown field is a problem of its own. */
 export function fields<T extends z.ZodRawShape>(what: string, shape: T) {
-  const known = Object.keys(shape).filter((key) => !LATER.has(shape[key] as z.ZodType));
+  const known = Object.keys(shape).filter((key) => !REFUSED.has(shape[key] as z.ZodType));
   const unknown = z.undefined({
     error: (issue) => {
       const name = String((issue as { path?: PropertyKey[] }).path?.at(-1) ?? '');
@@ -133,15 +160,38 @@ export function fields<T extends z.ZodRawShape>(what: string, shape: T) {
   return z.object(shape, expected(what)).catchall(unknown);
 }
 
-const LATER = new WeakSet<z.ZodType>();
+const REFUSED = new WeakSet<z.ZodType>();
+
+/** A field that is always refused, with the reason. It is not named among the known ones. */
+export function refused(reason: string) {
+  const schema = z.undefined({ error: () => reason }).optional();
+  REFUSED.add(schema);
+  return schema;
+}
 
 /** A field of the design whose feature does not exist yet: refused, because ignoring it would mislead. */
-export function later(feature: string) {
-  const schema = z
-    .undefined({ error: () => `${feature}: not in this version yet; remove this field` })
-    .optional();
-  LATER.add(schema);
-  return schema;
+export const later = (feature: string) => refused(`${feature}: not in this version yet; remove this field`);
+
+/** `schema`, and what `check` finds in the object as a whole, also where a part of it is wrong. */
+export function withCheck<T extends z.ZodType>(
+  schema: T,
+  check: (value: Record<string, unknown>) => Iterable<Finding>,
+) {
+  return schema.superRefine((value: unknown, context) => {
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) return;
+    for (const { path, message } of check(value as Record<string, unknown>)) {
+      context.addIssue({ code: 'custom', message, path });
+    }
+  }, ALWAYS);
+}
+
+/** One of several forms that a look at the value tells apart. */
+export function chosen(choose: (value: unknown) => z.ZodType) {
+  return z.unknown().superRefine((value, context) => {
+    for (const { path, message } of findings(choose(value), value)) {
+      context.addIssue({ code: 'custom', message, path });
+    }
+  });
 }
 
 /** One of several forms. The problems of the form that was meant are reported, not those of all. */

@@ -7,36 +7,46 @@ import {
   headerValueProblem,
   sourceProblem,
 } from './header-rules.ts';
-import { either, fields, flag, later, list, measured, named, only, text, word } from './schema-parts.ts';
-import { parseDuration, parseSize, parseTimeout } from './units.ts';
-
-/** Any length of time. */
-export const duration = () => measured('a duration', '365d', parseDuration);
-/** A length of time that a timer waits for. */
-export const timeout = () => measured('a duration', '60s', parseTimeout);
+import type { Finding } from './problem.ts';
+import { availabilityPolicies } from './schema-availability.ts';
+import {
+  duration,
+  either,
+  fields,
+  flag,
+  later,
+  list,
+  measured,
+  named,
+  only,
+  text,
+  timeout,
+  withCheck,
+  word,
+} from './schema-parts.ts';
+import { parseSize } from './units.ts';
 
 const headerText = () => text('a header value', headerTextProblem);
 const off = () => only(false, 'false');
 const textOrOff = () => either('text, or false to leave the header out', headerText(), off());
 
-const directives = named(
-  'directives with their values, such as { "default-src": ["\'self\'"] }',
-  list('a list of values', text('a value such as "\'self\'"')),
-  { least: 1, key: directiveProblem },
-).superRefine(
-  (csp: unknown, context) => {
-    if (typeof csp !== 'object' || csp === null) return;
-    for (const [directive, values] of Object.entries(csp)) {
-      if (!Array.isArray(values)) continue;
-      for (const [index, value] of values.entries()) {
-        const wrong = typeof value === 'string' ? sourceProblem(directive, value) : undefined;
-        if (wrong !== undefined)
-          context.addIssue({ code: 'custom', message: wrong, path: [directive, index] });
-      }
-    }
-  },
-  { when: () => true },
+const directives = withCheck(
+  named(
+    'directives with their values, such as { "default-src": ["\'self\'"] }',
+    list('a list of values', text('a value such as "\'self\'"')),
+    { least: 1, key: directiveProblem },
+  ),
+  wrongSources,
 );
+
+function* wrongSources(csp: Record<string, unknown>): Generator<Finding> {
+  for (const [directive, values] of Object.entries(csp)) {
+    for (const [index, value] of (Array.isArray(values) ? values : []).entries()) {
+      const wrong = typeof value === 'string' ? sourceProblem(directive, value) : undefined;
+      if (wrong !== undefined) yield { path: [directive, index], message: wrong };
+    }
+  }
+}
 
 const policy = () => either('a policy as text, its directives, or false', headerText(), directives, off());
 
@@ -65,38 +75,39 @@ const lowerCase = (value: unknown) => (typeof value === 'string' ? value.toLower
 
 function headers(side: HeaderSide) {
   const name = (value: string) => headerNameProblem(value, side);
-  return fields('{ set, remove }', {
-    set: named('header names with their values', text('a header value', headerValueProblem), {
-      key: name,
-    }).optional(),
-    remove: list('a list of header names', text('a header name', name), { same: lowerCase }).optional(),
-  }).superRefine(
-    (value: unknown, context) => {
-      for (const [path, message] of repeatedNames(value)) context.addIssue({ code: 'custom', message, path });
-    },
-    { when: () => true },
+  return withCheck(
+    fields('{ set, remove }', {
+      set: named('header names with their values', text('a header value', headerValueProblem), {
+        key: name,
+      }).optional(),
+      remove: list('a list of header names', text('a header name', name), { same: lowerCase }).optional(),
+    }),
+    repeatedNames,
   );
 }
 
 /** One header under two spellings, or both set and removed: nobody could say which one counts. */
-function* repeatedNames(value: unknown): Generator<[path: (string | number)[], message: string]> {
-  const { set, remove } = (value ?? {}) as { set?: unknown; remove?: unknown };
+function* repeatedNames({ set, remove }: { set?: unknown; remove?: unknown }): Generator<Finding> {
   const seen = new Map<string, string>();
   for (const name of typeof set === 'object' && set !== null ? Object.keys(set) : []) {
     const earlier = seen.get(name.toLowerCase());
     if (earlier === undefined) seen.set(name.toLowerCase(), name);
-    else yield [['set', name], `is the same header as "${earlier}"; keep one`];
+    else yield { path: ['set', name], message: `is the same header as "${earlier}"; keep one` };
   }
   for (const [index, name] of (Array.isArray(remove) ? remove : []).entries()) {
     if (typeof name === 'string' && seen.has(name.toLowerCase())) {
-      yield [['remove', index], `"${name}" is both set and removed; keep one`];
+      yield { path: ['remove', index], message: `"${name}" is both set and removed; keep one` };
     }
   }
 }
 
 const control = () => text('a Cache-Control value such as "public, max-age=60"', headerTextProblem);
 
-export const timeouts = { response: timeout().optional(), idle: timeout().optional() };
+export const timeouts = {
+  response: timeout().optional(),
+  idle: timeout().optional(),
+  tunnel: timeout().optional(),
+};
 
 /** The policies, as fields of `host.policies` and of every route. */
 export const policies = {
@@ -118,15 +129,13 @@ export const policies = {
     }),
     off(),
   ).optional(),
-  timeouts: fields('{ response, idle }', timeouts).optional(),
+  timeouts: fields('{ response, idle, tunnel }', timeouts).optional(),
+  ...availabilityPolicies,
   allow: later('network rules'),
   deny: later('network rules'),
-  maintenance: later('maintenance pages'),
   rateLimit: later('rate limits'),
   auth: later('authentication'),
   cors: later('CORS'),
   limits: later('body limits'),
   plugins: later('Fastify plugins'),
-  hold: later('holding requests'),
-  retry: later('retries'),
 };

@@ -1,24 +1,13 @@
 // The schema of a route: exactly one action and, beside it, policies.
 import { headerNameProblem, headerValueProblem } from './header-rules.ts';
-import { hostHeaderProblem } from './names.ts';
-import { pathProblem, patternProblem } from './path-pattern.ts';
+import { patternProblem } from './path-pattern.ts';
 import { type Finding, nearest } from './problem.ts';
 import { redirectTargetProblem } from './redirect-target.ts';
-import { either, fields, findings, flag, list, named, only, text, whole } from './schema-parts.ts';
+import { either, fields, findings, flag, list, named, only, text, whole, withCheck } from './schema-parts.ts';
 import { policies } from './schema-policies.ts';
+import { proxy, upstreamName } from './schema-proxy.ts';
 
 const ACTIONS = ['proxy', 'spa', 'files', 'redirect', 'respond'] as const;
-
-const upstreamName = () =>
-  text('the name of an upstream', (name) =>
-    name === '' ? 'is empty; expected the name of an upstream' : undefined,
-  );
-
-const prefix = () =>
-  text('a path such as "/api"', (path) => {
-    if (path === '/') return '"/" changes nothing; remove it';
-    return path.endsWith('/') ? 'write it without the final "/"' : pathProblem(path);
-  });
 
 const fileName = () =>
   text('a file name such as "index.html"', (name) => {
@@ -33,35 +22,24 @@ const immutable = () =>
   list('a list of path patterns', text('a path pattern such as "/static/*"', patternProblem));
 
 const actions = {
-  proxy: either(
-    'the name of an upstream, or { upstream }',
-    upstreamName(),
-    fields('{ upstream }', {
-      upstream: upstreamName(),
-      stripPrefix: prefix().optional(),
-      addPrefix: prefix().optional(),
-      hostHeader: text('"keep", "replica" or a name', hostHeaderProblem).optional(),
+  proxy: proxy.optional(),
+  spa: withCheck(
+    fields('{ root } or { upstream }', {
+      root: folder().optional(),
+      upstream: upstreamName().optional(),
+      index: fileName().optional(),
+      immutable: immutable().optional(),
+      sourceMaps: flag().optional(),
     }),
+    function* ({ root, upstream }) {
+      if (root !== undefined && upstream !== undefined)
+        yield { path: [], message: 'has both root and upstream; keep one' };
+      if (root === undefined && upstream === undefined) {
+        const message = 'needs the build: root (a folder) or upstream (a container that serves it)';
+        yield { path: [], message };
+      }
+    },
   ).optional(),
-  spa: fields('{ root } or { upstream }', {
-    root: folder().optional(),
-    upstream: upstreamName().optional(),
-    index: fileName().optional(),
-    immutable: immutable().optional(),
-    sourceMaps: flag().optional(),
-  })
-    .superRefine(
-      (value: unknown, context) => {
-        const { root, upstream } = (value ?? {}) as { root?: unknown; upstream?: unknown };
-        if (root !== undefined && upstream !== undefined)
-          context.addIssue('has both root and upstream; keep one');
-        if (root === undefined && upstream === undefined && isObject(value)) {
-          context.addIssue('needs the build: root (a folder) or upstream (a container that serves it)');
-        }
-      },
-      { when: () => true },
-    )
-    .optional(),
   files: fields('{ root }', {
     root: folder(),
     index: either('a file name, or false', fileName(), only(false, 'false')).optional(),
@@ -84,38 +62,31 @@ const actions = {
       keepQuery: flag().optional(),
     }),
   ).optional(),
-  respond: fields('{ status, body, headers }', {
-    status: whole(200, 599).optional(),
-    body: text('text').optional(),
-    headers: named('header names with their values', text('a header value', headerValueProblem), {
-      key: (name) => headerNameProblem(name, 'response'),
-    }).optional(),
-  })
-    .superRefine(
-      (value: unknown, context) => {
-        const { status, body } = (value ?? {}) as { status?: unknown; body?: unknown };
-        // RFC 9110 sections 15.3.5, 15.3.6 and 15.4.5.
-        if ((status === 204 || status === 205 || status === 304) && body !== undefined && body !== '') {
-          context.addIssue({
-            code: 'custom',
-            message: `an answer with status ${status} has no body`,
-            path: ['body'],
-          });
-        }
-      },
-      { when: () => true },
-    )
-    .optional(),
+  respond: withCheck(
+    fields('{ status, body, headers }', {
+      status: whole(200, 599).optional(),
+      body: text('text').optional(),
+      headers: named('header names with their values', text('a header value', headerValueProblem), {
+        key: (name) => headerNameProblem(name, 'response'),
+      }).optional(),
+    }),
+    function* ({ status, body }) {
+      // RFC 9110 sections 15.3.5, 15.3.6 and 15.4.5.
+      if ((status === 204 || status === 205 || status === 304) && body !== undefined && body !== '') {
+        yield { path: ['body'], message: `an answer with status ${status} has no body` };
+      }
+    },
+  ).optional(),
 };
 
 const routeFields = { ...actions, ...policies };
 
-const route = fields('an object with one action, such as { proxy: "api" }', routeFields).superRefine(
-  (value: unknown, context) => {
-    const wrong = isObject(value) ? actionProblem(value) : undefined;
-    if (wrong !== undefined) context.addIssue(wrong);
+const route = withCheck(
+  fields('an object with one action, such as { proxy: "api" }', routeFields),
+  function* (value) {
+    const message = actionProblem(value);
+    if (message !== undefined) yield { path: [], message };
   },
-  { when: () => true },
 );
 
 function actionProblem(value: Record<string, unknown>): string | undefined {
@@ -145,8 +116,4 @@ export function routeFindings(value: unknown): Finding[] {
   const found = findings(route, value);
   if (found.length === 0 && passedRoutes.size < MOST_PASSED) passedRoutes.add(content);
   return found;
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -1,71 +1,17 @@
 // The shape of a configuration: which fields exist, and what each may hold on its own. What depends on another
 // field (names of upstreams, conflicts between hosts, folders) is checked in `references.ts`.
-import { hostNameProblem, networkProblem, parseListen, parseReplica, privateNameProblem } from './names.ts';
+import { hostNameProblem, networkProblem, parseListen, parseServer } from './names.ts';
 import { patternProblem } from './path-pattern.ts';
 import type { Finding } from './problem.ts';
-import {
-  either,
-  fields,
-  findings,
-  flag,
-  later,
-  list,
-  named,
-  only,
-  text,
-  whole,
-  word,
-} from './schema-parts.ts';
-import { policies, timeout, timeouts } from './schema-policies.ts';
+import { either, fields, findings, later, list, named, only, text, timeout, whole } from './schema-parts.ts';
+import { policies } from './schema-policies.ts';
 import { passedRoutes, routeFindings } from './schema-routes.ts';
+import { upstream } from './schema-upstream.ts';
 
 /** Everything that is wrong with `config` (plain data) field by field. */
 export function shapeFindings(config: unknown): Finding[] {
   passedRoutes.clear();
   return findings(gateway, config);
-}
-
-const replicaUrl = () =>
-  text('an address such as "http://api:3000"', (url) => {
-    const replica = parseReplica(url);
-    return typeof replica === 'string' ? replica : undefined;
-  });
-
-const upstream = fields('an object with replicas', {
-  replicas: list(
-    'at least one address such as "http://api:3000"',
-    either(
-      'an address such as "http://api:3000"',
-      replicaUrl(),
-      fields('{ url }', {
-        url: replicaUrl(),
-        weight: later('replica weights'),
-        backup: later('backup replicas'),
-      }),
-    ),
-    { least: 1, same: replicaKey },
-  ),
-  balance: word(['round-robin'], ['least-requests', 'hash-client']).optional(),
-  timeouts: fields('{ connect, response, idle }', { connect: timeout().optional(), ...timeouts }).optional(),
-  tls: fields('{ serverName, ca, verify }', {
-    serverName: text('the name in the certificate', privateNameProblem).optional(),
-    ca: text('a PEM file').optional(),
-    verify: flag().optional(),
-  }).optional(),
-  discover: later('discovery of replicas'),
-  sticky: later('sticky sessions'),
-  health: later('health checks'),
-  eject: later('ejection of failing replicas'),
-  retry: later('retries'),
-  connections: later('connection limits'),
-  slowStart: later('slow start'),
-});
-
-/** Two spellings of one address are one replica. */
-function replicaKey(item: unknown): string | undefined {
-  const url = typeof item === 'object' && item !== null ? (item as { url?: unknown }).url : item;
-  const replica = typeof url === 'string' ? parseReplica(url) : '';
-  return typeof replica === 'string' ? undefined : `${replica.secure} ${replica.host} ${replica.port}`;
 }
 
 const host = fields('an object with routes', {
@@ -93,7 +39,9 @@ const listenHttp = either(
 
 const trusted = list(
   'a list of networks such as ["10.0.0.0/8"]',
-  text('a network such as "10.0.0.0/8"', networkProblem),
+  text('a network such as "10.0.0.0/8"', (network) =>
+    networkProblem(network, 'would believe everybody; list only the networks of your proxies'),
+  ),
   { instead: trustProblem },
 );
 
@@ -105,6 +53,24 @@ function trustProblem(value: unknown): string | undefined {
   return undefined;
 }
 
+const resolver = fields('{ servers, interval }', {
+  servers: list(
+    'at least one DNS server such as "127.0.0.11"',
+    text('a DNS server such as "127.0.0.11"', (value) => {
+      const server = parseServer(value);
+      return typeof server === 'string' ? server : undefined;
+    }),
+    { least: 1, same: serverKey },
+  ).optional(),
+  interval: timeout().optional(),
+});
+
+/** With or without its port, a server is asked once. */
+function serverKey(value: unknown): string | undefined {
+  const server = typeof value === 'string' ? parseServer(value) : '';
+  return typeof server === 'string' ? undefined : server.server;
+}
+
 const gateway = fields('an object, the argument of defineGateway', {
   listen: fields('{ http }', {
     http: listenHttp.optional(),
@@ -114,6 +80,7 @@ const gateway = fields('an object, the argument of defineGateway', {
   workers: either('"auto" or a whole number from 1 to 128', only('auto', '"auto"'), whole(1, 128)).optional(),
   trustedProxies: trusted.optional(),
   tls: later('TLS'),
+  resolver: resolver.optional(),
   upstreams: named('names with their upstreams', upstream, { key: upstreamNameProblem }).optional(),
   hosts: named('host names with their routes', host, {
     least: 1,

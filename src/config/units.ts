@@ -1,5 +1,10 @@
 // Durations and sizes: text with a unit to a plain number. Knows nothing of where they are used.
 
+/** A length of time with its unit: `'250ms'`, `'10s'`, `'5m'`, `'2h'`, `'365d'`. */
+export type Duration = string;
+/** A size in bytes with its unit, 1kb = 1024 bytes: `'512b'`, `'64kb'`, `'10mb'`, `'1gb'`. */
+export type Size = string;
+
 const MILLISECONDS: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 const BYTES: Record<string, number> = { b: 1, kb: 1024, mb: 1024 ** 2, gb: 1024 ** 3 };
 
@@ -15,12 +20,21 @@ export function parseDuration(text: string): number {
 }
 
 /**
+ * Milliseconds of a duration that is longer than nothing.
+ * @throws RangeError that says what would work
+ */
+export function parseSpan(text: string): number {
+  const milliseconds = parseDuration(text);
+  if (milliseconds === 0) throw new RangeError(`"${text}" leaves no time at all; write, say, "60s"`);
+  return milliseconds;
+}
+
+/**
  * Milliseconds of a duration that a timer will wait for: longer than nothing, at most 24 days.
  * @throws RangeError that says what would work
  */
 export function parseTimeout(text: string): number {
-  const milliseconds = parseDuration(text);
-  if (milliseconds === 0) throw new RangeError(`"${text}" leaves no time at all; write, say, "60s"`);
+  const milliseconds = parseSpan(text);
   if (milliseconds > LONGEST_TIMER) throw new RangeError(`"${text}" is too long; the longest is "24d"`);
   return milliseconds;
 }

@@ -5,6 +5,7 @@ import { ProxyAction } from '../actions/proxy.ts';
 import { RedirectAction } from '../actions/redirect.ts';
 import { RespondAction } from '../actions/respond.ts';
 import { SpaUpstreamAction } from '../actions/spa-upstream.ts';
+import { SplitAction } from '../actions/split.ts';
 import { StaticAction, type StaticRoot } from '../actions/static.ts';
 import type { ResolvedAction } from '../config/resolved.ts';
 import type { Action } from '../proxy/exchange.ts';
@@ -35,6 +36,15 @@ export class ActionBuilder {
     switch (action.kind) {
       case 'proxy':
         return new ProxyAction(this.#upstreams[action.upstream]!, action);
+      case 'split': {
+        const { parts, by, header, cookie, ...forwarding } = action;
+        const built = parts.map(({ upstream, percent }) => ({
+          upstream: this.#upstreams[upstream]!.name,
+          percent,
+          action: this.build({ ...forwarding, kind: 'proxy', upstream }, pattern),
+        }));
+        return new SplitAction(built, { by, header, cookie });
+      }
       case 'spa-upstream':
         return new SpaUpstreamAction({
           ...action,
@@ -54,11 +64,12 @@ export class ActionBuilder {
 }
 
 function dependsOnPattern(action: ResolvedAction): boolean {
-  return action.kind !== 'proxy' && action.kind !== 'respond';
+  return action.kind !== 'proxy' && action.kind !== 'split' && action.kind !== 'respond';
 }
 
 /** Equal for equal actions. The common kind is spelt out: JSON for 200,000 routes takes a while. */
 function actionKey(action: ResolvedAction): string {
   if (action.kind !== 'proxy') return JSON.stringify(action);
-  return `proxy ${action.upstream} ${action.stripPrefix} ${action.addPrefix} ${action.hostHeader ?? '\0'}`;
+  const { upstream, stripPrefix, addPrefix, hostHeader, upgrade } = action;
+  return `proxy ${upstream} ${stripPrefix} ${addPrefix} ${hostHeader ?? '\0'} ${upgrade}`;
 }

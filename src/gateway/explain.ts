@@ -1,18 +1,25 @@
 // Why a request goes where it goes: runs it through the gate and the table that serve traffic and reports what
 // they did, with the heads that a replica and the client would see. Sends nothing.
+
+import { SplitAction, type SplitChoice } from '../actions/split.ts';
 import {
   type ResolvedAction,
   type ResolvedConfig,
   type ResolvedHost,
+  type ResolvedUpstream,
   routeSource,
 } from '../config/resolved.ts';
 import { ERRORS, type ErrorCode } from '../errors.ts';
-import type { RoutePlan } from '../proxy/exchange.ts';
+import type { Exchange, RoutePlan } from '../proxy/exchange.ts';
 import { canonicalize } from '../routing/canonical.ts';
 import { patternRelation } from '../routing/path-trie.ts';
-import { Upstream } from '../upstream/upstream.ts';
+import { staticState } from '../upstream/static-state.ts';
+import { Upstream, type UpstreamEvents } from '../upstream/upstream.ts';
 import { rehearse } from './rehearsal.ts';
 import { buildTable } from './snapshot.ts';
+
+/** Nothing is sent, so nothing is noticed of a replica. */
+const UNHEARD: UpstreamEvents = { suspect: () => {}, probed: () => {}, unreachable: () => {} };
 
 export interface ExplainedRequest {
   readonly secure: boolean;
@@ -78,7 +85,9 @@ export function explainRequest(config: ResolvedConfig, asked: ExplainedRequest):
   }
   const { host, port, path, query } = request;
   explanation.request = { method: asked.method, host, port, path, query };
-  const upstreams = config.upstreams.map((upstream) => new Upstream(upstream));
+  const upstreams = config.upstreams.map(
+    (upstream) => new Upstream(upstream, staticState(upstream), 0, UNHEARD),
+  );
   const manifests = config.roots.map(({ path: root, index }) => ({
     ...{ root, index, files: new Map(), directories: new Set<string>(), skipped: [], bytes: 0 },
   }));
@@ -129,18 +138,39 @@ export function explainRequest(config: ResolvedConfig, asked: ExplainedRequest):
     });
   }
   if (action?.kind === 'proxy' || action?.kind === 'spa-upstream') {
-    const upstream = config.upstreams[action.upstream]!;
-    const urls = upstream.replicas.map((replica) => replica.url);
-    explanation.replicas = { upstream: upstream.name, urls, balance: 'round-robin' };
+    explanation.replicas = describeReplicas(config.upstreams[action.upstream]!);
   }
   const fromFolder = action?.kind === 'spa' || action?.kind === 'files';
   // Which files a folder holds is not known here; what is no GET is refused whatever it holds.
   if (fromFolder && (asked.method === 'GET' || asked.method === 'HEAD')) return explanation;
-  const { requestHead, answer } = rehearse(plan, request, { ...asked, rawHeaders }, upstreams);
+  const { watched, chosen } = watchSplit(plan);
+  const { requestHead, answer } = rehearse(watched, request, { ...asked, rawHeaders }, upstreams);
+  const choice = chosen();
+  if (choice !== null) {
+    const { part, why } = choice;
+    explanation.route!.action += `; this one to ${part.upstream}: ${why}`;
+    explanation.replicas = describeReplicas(config.upstreams.find(({ name }) => name === part.upstream)!);
+  }
   explanation.requestToReplica = requestHead === null ? null : requestHead.trimEnd().split('\r\n');
   explanation.answer =
     answer === null ? null : { status: answer.status, location: locationOf(answer.fields) };
   return explanation;
+}
+
+/** A split may be drawn at random: the choice that is reported must be the one that is rehearsed. */
+function watchSplit(plan: RoutePlan): { watched: RoutePlan; chosen: () => SplitChoice | null } {
+  const { action } = plan;
+  let choice: SplitChoice | null = null;
+  if (!(action instanceof SplitAction)) return { watched: plan, chosen: () => null };
+  const run = (exchange: Exchange): void => {
+    choice = action.explain(exchange);
+    choice.part.action.run(exchange);
+  };
+  return { watched: { ...plan, action: { run } }, chosen: () => choice };
+}
+
+function describeReplicas({ name, replicas, balance }: ResolvedUpstream): Explanation['replicas'] {
+  return { upstream: name, urls: replicas.map(({ url }) => url), balance };
 }
 
 function namesOf(host: ResolvedHost): string[] {
@@ -166,6 +196,12 @@ function describeAction(config: ResolvedConfig, action: ResolvedAction): string 
   switch (action.kind) {
     case 'proxy':
       return `proxy to ${config.upstreams[action.upstream]!.name}`;
+    case 'split': {
+      const parts = action.parts.map(
+        (part) => `${part.percent} % to ${config.upstreams[part.upstream]!.name}`,
+      );
+      return `split by ${action.by}: ${parts.join(', ')}`;
+    }
     case 'spa-upstream':
       return `spa from ${config.upstreams[action.upstream]!.name}`;
     case 'spa':

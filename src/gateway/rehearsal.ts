@@ -44,7 +44,11 @@ export function rehearse(
     },
     destroy: (): void => {},
   };
-  const pool = { take: () => connection, open: () => connection } as unknown as ConnectionPool;
+  const pool = {
+    hasRoom: true,
+    take: () => connection,
+    open: () => connection,
+  } as unknown as ConnectionPool;
   for (const { replicas } of upstreams) {
     for (const replica of replicas) (replica as { -readonly [K in keyof Replica]: Replica[K] }).pool = pool;
   }
@@ -80,6 +84,9 @@ export function rehearse(
     flushHead: () => {},
     write: () => true,
     end: () => {},
+    switchProtocols: () => {
+      throw new Error('no replica has answered');
+    },
     abort: () => {},
   };
   const peer = { remoteAddress: EXAMPLE_CLIENT } as Socket;

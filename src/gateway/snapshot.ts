@@ -15,7 +15,7 @@ import type { Action, RoutePlan } from '../proxy/exchange.ts';
 import { PathTrie } from '../routing/path-trie.ts';
 import { type HostEntry, RouteTable } from '../routing/route-table.ts';
 import type { Manifest } from '../static/manifest.ts';
-import { Upstream } from '../upstream/upstream.ts';
+import type { Upstream } from '../upstream/upstream.ts';
 import { ActionBuilder } from './action-builder.ts';
 import { buildShell, PLAIN_SHELL, type Shell } from './app.ts';
 
@@ -23,7 +23,6 @@ export interface Snapshot {
   readonly table: RouteTable<RoutePlan>;
   /** Answers for names that no host claims, and for refused requests. */
   readonly unknownHost: RoutePlan;
-  readonly upstreams: readonly Upstream[];
   readonly shell: Shell;
 }
 
@@ -39,19 +38,19 @@ const DEFAULT_POLICIES: CompiledPolicies = compilePolicies({
   retry: null,
 });
 
-/** Builds a snapshot; `manifests` are the folders of `config.roots`, in the same order. */
+/** Builds a snapshot; `manifests` are the folders of `config.roots`, `upstreams` those of the config, in the same order. */
 export async function buildSnapshot(
   config: ResolvedConfig,
   manifests: readonly Manifest[],
+  upstreams: readonly Upstream[],
 ): Promise<Snapshot> {
-  const upstreams = config.upstreams.map((upstream) => new Upstream(upstream));
   const table = buildTable(config, upstreams, manifests);
   const unknownHost = plan(
     DEFAULT_POLICIES,
     { source: 'unknown host', pattern: '/*' },
     new FailAction('HOST_UNKNOWN'),
   );
-  return { table, unknownHost, upstreams, shell: await buildShell() };
+  return { table, unknownHost, shell: await buildShell() };
 }
 
 /** The host table alone: what `explain` needs. */
@@ -151,10 +150,12 @@ function plan(
   return {
     source: route.source,
     pattern: route.pattern,
-    action,
+    action: policies.maintenance === null ? action : policies.maintenance.around(action),
     request: policies.request,
     response: policies.response,
     shellPath: PLAIN_SHELL,
     timeouts: policies.timeouts,
+    hold: policies.hold,
+    retry: policies.retry,
   };
 }

@@ -28,6 +28,8 @@ export class ConnectionDeadline {
   readonly #socket: Socket;
   /** Bytes read, or written, when progress was last looked at. */
   #mark = 0;
+  /** Somebody else keeps the time. */
+  #left = false;
 
   constructor(socket: Socket) {
     this.#socket = socket;
@@ -39,9 +41,28 @@ export class ConnectionDeadline {
 
   /** Starts anew; null for a state whose end somebody else watches. */
   set(what: keyof typeof TIMES | null): void {
+    this.#left = false;
     this.at = what === null ? Number.POSITIVE_INFINITY : performance.now() + TIMES[what];
     if (what === 'body') this.#mark = this.#socket.bytesRead;
     else if (what === 'halfClosed') this.#mark = this.#socket.bytesWritten;
+  }
+
+  /** Sets the last one, anew when what is queued has left; what comes meanwhile is to be read and thrown away. */
+  linger(): void {
+    const socket = this.#socket;
+    this.set('linger');
+    if (socket.writableLength === 0) socket.resume();
+    else
+      socket.once('finish', () => {
+        this.set('linger');
+        socket.resume();
+      });
+  }
+
+  /** Watches nothing until it is set again, not even how the client takes what is queued for it. */
+  leave(): void {
+    this.#left = true;
+    this.#socket.setTimeout(0);
   }
 
   /** Starts unless less time than that is left. */
@@ -51,6 +72,7 @@ export class ConnectionDeadline {
 
   isOver(now: number): boolean {
     const socket = this.#socket;
+    if (this.#left) return false;
     if (socket.writableLength === 0) return this.at < now;
     // As long as bytes wait for the client, what counts is that it takes some. The timer of the socket knows: it
     // sees the progress of a single long write. Set for those alone that need it, because each byte moved resets it.

@@ -1,6 +1,7 @@
 // What everything above the listener sees of a request and its response: as little as it needs, so that
 // another protocol can stand underneath. `ServerRequest` and `ServerResponse` are the HTTP/1.1 side of it.
 import type { IncomingHttpHeaders } from 'node:http';
+import type { TunnelEnd } from '../wire/tunnel-end.ts';
 
 /** Who reads the body of a request. Told nothing after `onEnd` or `onAborted`. */
 export interface BodyReader {
@@ -81,6 +82,12 @@ export interface DownstreamResponse {
   write(chunk: Buffer | string): boolean;
   /** Ends the response; `trailers` are fields behind a chunked body. */
   end(chunk?: Buffer | string, trailers?: readonly string[]): void;
+  /**
+   * Answers with 101 and the fields, names and values, alternating, `connection` and `upgrade` among them; the
+   * connection is a tunnel from then on. Only for a request that is whole and has no answer yet. `begin` is to be
+   * called at once.
+   */
+  switchProtocols(fields: readonly string[]): TunnelEnd;
   /** Breaks the connection so that nobody takes what was sent for the whole. */
   abort(): void;
 }

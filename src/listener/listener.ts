@@ -6,8 +6,11 @@ import type { TrustedProxies } from './client-address.ts';
 import { ClientConnection } from './client-connection.ts';
 import { type RequestSink, ServerConnection } from './server-connection.ts';
 
-/** Bytes queued to a client before its replica is paused. */
-const HIGH_WATER_MARK = 128 * 1024;
+/**
+ * Bytes read ahead of whoever takes them, give or take a read: thousands of uploads and tunnels may be paused at a
+ * time. Node sets the mark for what is queued to the client with it; `ServerResponse` has one of its own for that.
+ */
+const READ_AHEAD = 16 * 1024;
 /** Milliseconds between looks at the deadlines of connections. */
 const TICK = 250;
 
@@ -22,7 +25,7 @@ export class Listener {
       this.#connections.delete(connection);
     };
     // Half-open, because a client may say that it has sent everything before it has its answer.
-    const options = { allowHalfOpen: true, noDelay: true, keepAlive: true, highWaterMark: HIGH_WATER_MARK };
+    const options = { allowHalfOpen: true, noDelay: true, keepAlive: true, highWaterMark: READ_AHEAD };
     this.#server = createServer(options, (socket: Socket) => {
       const client = new ClientConnection(socket, false, proxies);
       const connection = new ServerConnection(socket, client, sink, onClosed);
@@ -49,13 +52,13 @@ export class Listener {
 
   /**
    * Stops accepting, lets each connection end with what is under way. Resolves when all are gone, or after
-   * `deadline` milliseconds, when the rest are cut.
+   * `deadline` milliseconds, when the rest, tunnels that are still open among them, are cut.
    */
   drain(deadline: number): Promise<void> {
     this.#draining = true;
     return new Promise((resolve) => {
       const cut = setTimeout(() => {
-        for (const { socket } of this.#connections) socket.destroy();
+        for (const connection of this.#connections) connection.cut();
       }, deadline);
       this.#server.close(() => {
         clearTimeout(cut);

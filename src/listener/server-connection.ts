@@ -1,15 +1,17 @@
 // One HTTP/1.1 connection from a client: reads requests one at a time, hands each on with its response, and
 // closes in a way that lets the client see the last answer. A request behind one that is being answered waits
-// in the kernel, so a connection never has two exchanges under way.
+// in the kernel, so a connection never has two exchanges under way. One of them may make a tunnel of it.
 import type { Socket } from 'node:net';
 import type { ErrorCode } from '../errors.ts';
-import { freeMemory } from '../wire/unsent-chunks.ts';
+import type { TunnelEnd } from '../wire/tunnel-end.ts';
+import { type TunnelOwner, TunnelSocket } from '../wire/tunnel-socket.ts';
 import type { ClientConnection } from './client-connection.ts';
 import { ConnectionDeadline } from './connection-deadline.ts';
+import { HeldInput } from './held-input.ts';
+import { IncomingBody } from './incoming-body.ts';
 import { refusal } from './refusal.ts';
-import { RequestFraming } from './request-framing.ts';
-import { ServerRequest } from './server-request.ts';
-import { ServerResponse } from './server-response.ts';
+import { type BodySupply, ServerRequest } from './server-request.ts';
+import { isFull, type ResponseConnection, ServerResponse } from './server-response.ts';
 import { takeHead } from './take-head.ts';
 
 /** Told of every request. */
@@ -17,11 +19,11 @@ export type RequestSink = (req: ServerRequest, res: ServerResponse, client: Clie
 
 /**
  * `head`: waiting for or in the middle of a head. `body`: in the middle of a body. `busy`: the request is whole,
- * its answer is not. `closing`: nothing more is read as HTTP.
+ * its answer is not. `tunnel`: no HTTP any more. `closing`: what still comes is thrown away.
  */
-type State = 'head' | 'body' | 'busy' | 'closing';
+type State = 'head' | 'body' | 'busy' | 'tunnel' | 'closing';
 
-export class ServerConnection {
+export class ServerConnection implements BodySupply, ResponseConnection, TunnelOwner {
   readonly socket: Socket;
   readonly client: ClientConnection;
   readonly deadline: ConnectionDeadline;
@@ -30,17 +32,13 @@ export class ServerConnection {
   #state: State = 'head';
   #request: ServerRequest | null = null;
   #response: ServerResponse | null = null;
-  /** Bytes read and not yet taken: a head that is not whole, or what lies behind the current request. */
-  #held: Buffer | null = null;
-  #framing: RequestFraming | null = null;
-  #reading: Buffer = Buffer.alloc(0);
-  /** The read under way, as long as its memory is ours: a piece of a body that is all of it is given away. */
-  #fresh: Buffer | null = null;
+  /** A head that is not whole, or what lies behind the current request. */
+  readonly #input = new HeldInput((bytes, start) => this.#take(bytes, start));
+  readonly #body = new IncomingBody();
+  #tunnel: TunnelSocket | null = null;
   #flowing = false;
-  #consuming = false;
   #inputEnded = false;
   #draining = false;
-  readonly #onPiece = (start: number, end: number): void => this.#deliver(start, end);
 
   constructor(
     socket: Socket,
@@ -54,7 +52,7 @@ export class ServerConnection {
     this.#onClosed = onClosed;
     this.deadline = new ConnectionDeadline(socket);
     socket.on('data', (chunk: Buffer) => this.#onData(chunk));
-    socket.on('end', () => this.#settle());
+    socket.on('end', () => this.#onEnd());
     socket.on('drain', () => this.#onDrain());
     // The reason does not matter: 'close' follows and ends whatever was under way.
     socket.on('error', () => {});
@@ -63,14 +61,20 @@ export class ServerConnection {
 
   /** Nothing is under way: the connection may be closed without anybody noticing. */
   get isIdle(): boolean {
-    return this.#state === 'head' && this.#held === null;
+    return this.#state === 'head' && this.#input.isEmpty;
   }
 
-  /** No request after the current one. */
+  /** No request after the current one. A tunnel is left alone. */
   drain(): void {
     this.#draining = true;
     if (this.isIdle) this.#close();
     else if (this.#response?.headersSent === false) this.#response.keepAlive = false;
+  }
+
+  /** Closes at once, whatever is under way. */
+  cut(): void {
+    if (this.#tunnel !== null) this.#tunnel.destroy();
+    else this.socket.destroy();
   }
 
   /** Called by the listener's clock when the deadline is over. */
@@ -82,20 +86,16 @@ export class ServerConnection {
     } else this.socket.destroy();
   }
 
-  // ---- BodySupply ----
-
   setFlowing(flowing: boolean): void {
     this.#flowing = flowing;
     if (!flowing) this.socket.pause();
     else this.#continue();
   }
 
-  // ---- ResponseConnection ----
-
   onResponseEnd(response: ServerResponse): void {
     if (response !== this.#response) return;
     this.#response = null;
-    const nothingLeft = this.#inputEnded && !this.#consuming && this.#held === null;
+    const nothingLeft = this.#inputEnded && !this.#input.isOffering && this.#input.isEmpty;
     if (!response.keepAlive || this.#draining || nothingLeft) return this.#close();
     if (this.#state === 'body') {
       // The answer did not need the rest of the request: it is read over.
@@ -106,6 +106,25 @@ export class ServerConnection {
     this.#continue();
   }
 
+  /** Bytes behind the request belong to the tunnel, those that are here come first. */
+  openTunnel(): TunnelEnd {
+    if (this.#state !== 'busy') throw new Error('a tunnel needs a request that is whole');
+    const tunnel = new TunnelSocket(this.socket, this);
+    this.#tunnel = tunnel;
+    this.#request = null;
+    this.#response = null;
+    this.#state = 'tunnel';
+    this.deadline.leave();
+    this.#input.again();
+    if (this.#inputEnded && !this.#input.isOffering) tunnel.inputEnd();
+    return tunnel;
+  }
+
+  finishTunnel(): void {
+    this.#state = 'closing';
+    this.deadline.linger();
+  }
+
   #nextRequest(): void {
     this.#request = null;
     this.#state = 'head';
@@ -114,11 +133,10 @@ export class ServerConnection {
 
   /** Takes up what was left lying, then the socket. */
   #continue(): void {
-    if (this.#consuming) return;
-    const held = this.#held;
-    if (held !== null) {
-      this.#held = null;
-      this.#consume(held);
+    if (this.#input.isOffering) return;
+    if (!this.#input.isEmpty) {
+      this.#input.again();
+      this.#afterInput();
     }
     if (this.#wantsInput()) this.socket.resume();
   }
@@ -126,53 +144,49 @@ export class ServerConnection {
   #wantsInput(): boolean {
     if (this.#state === 'body') return this.#flowing;
     // A client that does not read its answers gets no further ones made.
-    if (this.#state === 'head') return !this.socket.writableNeedDrain;
+    if (this.#state === 'head') return !isFull(this.socket);
     return this.#state === 'closing';
   }
 
   #onData(chunk: Buffer): void {
     if (this.#state === 'closing') return;
-    const held = this.#held;
-    if (held === null) {
-      this.#fresh = chunk;
-      this.#consume(chunk);
-      if (this.#fresh !== null && this.#held === null) freeMemory(chunk);
-      this.#fresh = null;
-      return;
-    }
-    this.#held = null;
-    this.#consume(Buffer.concat([held, chunk]));
+    if (this.#tunnel !== null) return this.#tunnel.take(chunk, 0, chunk.length, true);
+    const input = this.#input;
+    this.#body.lend(input.isEmpty ? chunk : null);
+    input.push(chunk);
+    this.#afterInput();
+    this.#body.takeBack(input.isEmpty);
   }
 
-  /** Takes as much as can be taken now; the rest is held, and the socket paused unless more would help. */
-  #consume(bytes: Buffer): void {
-    this.#consuming = true;
-    let at = 0;
-    while (at < bytes.length) {
-      const before = at;
-      if (this.#state === 'head') at = this.#readHead(bytes, at);
-      else if (this.#state === 'body' && this.#flowing) at = this.#readBody(bytes, at);
-      else if (this.#state === 'closing') at = bytes.length;
-      if (at === before) break;
-    }
-    this.#consuming = false;
-    if (at < bytes.length && !this.#isClosing) this.#held = at === 0 ? bytes : bytes.subarray(at);
-    if (this.#inputEnded) this.#settle();
-    if (!this.#wantsInput() && (this.#held !== null || this.#state === 'body')) this.socket.pause();
+  /** What is not taken now is held, and the socket paused unless more would help. */
+  #afterInput(): void {
+    if (this.#inputEnded) this.#onEnd();
+    if (!this.#wantsInput() && (!this.#input.isEmpty || this.#state === 'body')) this.socket.pause();
   }
 
-  /** A method of its own, because a call in between may have changed the state that the compiler knows. */
-  get #isClosing(): boolean {
-    return this.#state === 'closing';
+  #take(bytes: Buffer, start: number): number {
+    switch (this.#state) {
+      case 'head':
+        return this.#readHead(bytes, start);
+      case 'body':
+        return this.#flowing ? this.#readBody(bytes, start) : start;
+      case 'busy':
+        return start;
+      case 'tunnel':
+        this.#tunnel!.take(bytes, start, bytes.length, false);
+        return bytes.length;
+      case 'closing':
+        return bytes.length;
+    }
   }
 
   /** Parses a head and hands the request on; returns where it ends, or `start` when it is not whole. */
   #readHead(bytes: Buffer, start: number): number {
-    if (this.socket.writableNeedDrain) return start;
+    if (isFull(this.socket)) return start;
     const head = takeHead(bytes, start);
     if (typeof head === 'string') {
       this.#refuse(head);
-      return start;
+      return bytes.length;
     }
     if (head === null) {
       // The clock for a head runs from its first byte.
@@ -188,40 +202,24 @@ export class ServerConnection {
     const isWhole = request.complete || head.framing === 'unclear';
     this.#state = isWhole ? 'busy' : 'body';
     this.deadline.set(isWhole ? null : 'body');
-    if (!isWhole) this.#framing = new RequestFraming(head, this.#onPiece);
+    if (!isWhole) this.#body.begin(request, head);
     this.#sink(request, response, this.client);
     return head.end;
   }
 
   #readBody(bytes: Buffer, start: number): number {
-    const request = this.#request!;
-    const framing = this.#framing!;
-    this.#reading = bytes;
-    const at = framing.take(bytes, start);
+    const body = this.#body;
+    const at = body.take(bytes, start);
     if (at === -1) {
       this.#refuse('BAD_FRAMING');
       return bytes.length;
     }
-    if (framing.done) {
-      request.rawTrailers = framing.trailers;
-      this.#bodyEnd(request);
-    }
+    if (body.done) this.#bodyEnd();
     return at;
   }
 
-  #deliver(start: number, end: number): void {
-    // Gone when the response ended first: what is left is thrown away.
-    const reader = this.#request?.reader;
-    if (reader === null || reader === undefined) return;
-    const owned = end - start === this.#fresh?.length;
-    if (owned) this.#fresh = null;
-    reader.onData(this.#reading.subarray(start, end), owned);
-  }
-
-  #bodyEnd(request: ServerRequest): void {
-    request.complete = true;
-    const { reader } = request;
-    request.reader = null;
+  #bodyEnd(): void {
+    const reader = this.#body.end();
     if (this.#state !== 'body') return;
     if (this.#response === null) this.#nextRequest();
     else {
@@ -231,15 +229,20 @@ export class ServerConnection {
     reader?.onEnd();
   }
 
+  #onEnd(): void {
+    this.#inputEnded = true;
+    if (this.#state === 'tunnel') this.#tunnel!.inputEnd();
+    else this.#settle();
+  }
+
   /** The client sends no more. What it has sent is still answered; a request that broke off is over. */
   #settle(): void {
-    this.#inputEnded = true;
-    const isHeld = this.#held !== null;
+    const isHeld = !this.#input.isEmpty;
     // What is held may be all the rest, for a replica that is not connected yet.
     if (this.#state === 'busy' || (this.#state === 'body' && isHeld)) this.deadline.set('halfClosed');
     else if (this.#state === 'body' && this.#response !== null) this.socket.destroy();
     else if (this.#state !== 'head' || !isHeld) this.#close();
-    else if (!this.socket.writableNeedDrain) this.#refuse('BAD_REQUEST');
+    else if (!isFull(this.socket)) this.#refuse('BAD_REQUEST');
   }
 
   #onDrain(): void {
@@ -249,8 +252,9 @@ export class ServerConnection {
 
   #onClose(): void {
     this.#state = 'closing';
-    this.#held = null;
+    this.#input.remove();
     this.#abandon();
+    this.#tunnel?.gone();
     this.#onClosed(this);
   }
 
@@ -268,16 +272,15 @@ export class ServerConnection {
   /** Answers what is no request, or no more one, and closes; an answer under way is cut off instead. */
   #refuse(code: ErrorCode): void {
     const response = this.#response;
-    if (response?.headersSent === true && !response.ended) {
-      this.#abandon();
-      this.#state = 'closing';
+    const isCutOff = response?.headersSent === true && !response.ended;
+    const isAnswered = this.#state === 'body' && response === null;
+    this.#abandon();
+    this.#state = 'closing';
+    if (isCutOff) {
       this.socket.resetAndDestroy();
       return;
     }
-    const answered = this.#state === 'body' && response === null;
-    this.#abandon();
-    this.#state = 'closing';
-    if (!answered && this.socket.writable) this.socket.write(refusal(code), 'latin1');
+    if (!isAnswered && this.socket.writable) this.socket.write(refusal(code), 'latin1');
     this.#close();
   }
 
@@ -285,15 +288,9 @@ export class ServerConnection {
   #close(): void {
     if (this.socket.writableEnded) return;
     this.#state = 'closing';
-    this.#held = null;
+    this.#input.remove();
     this.#flowing = true;
-    this.deadline.set('linger');
-    if (this.socket.writableLength === 0) this.socket.resume();
-    else
-      this.socket.once('finish', () => {
-        this.deadline.set('linger');
-        this.socket.resume();
-      });
+    this.deadline.linger();
     this.socket.end();
   }
 }

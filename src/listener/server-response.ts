@@ -1,14 +1,25 @@
 // One HTTP/1.1 response: builds its head, frames its body, and puts both into as few writes as possible.
 import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
+import type { TunnelEnd } from '../wire/tunnel-end.ts';
 import { currentDateLine } from './date-line.ts';
 import type { DownstreamResponse, PreparedHead, ResponseObserver } from './downstream.ts';
+
+/** Bytes queued to a client before whoever produces them is asked to wait. */
+const HIGH_WATER_MARK = 128 * 1024;
+
+/** So much is queued to the client that no more should be. 'drain' follows. */
+export function isFull(socket: Socket): boolean {
+  return socket.writableLength >= HIGH_WATER_MARK;
+}
 
 /** The connection, as far as a response concerns it. */
 export interface ResponseConnection {
   readonly socket: Socket;
   /** Everything has been handed to the socket. */
   onResponseEnd(response: ServerResponse): void;
+  /** The answer is a 101: what follows it, in both directions, is no HTTP. */
+  openTunnel(): TunnelEnd;
 }
 
 const STATUS_LINES: string[] = [];
@@ -113,7 +124,10 @@ export class ServerResponse implements DownstreamResponse {
 
   write(chunk: Buffer | string): boolean {
     if (this.ended || this.#bodiless || chunk.length === 0) return true;
-    return this.#put(chunk);
+    if (this.#put(chunk)) return true;
+    const socket = this.#socket;
+    // A socket that is gone takes nothing more; the observer will hear of it.
+    return socket.writable && !isFull(socket);
   }
 
   #put(chunk: Buffer | string): boolean {
@@ -150,6 +164,18 @@ export class ServerResponse implements DownstreamResponse {
       this.#writeWithHead(`${last}\r\n`);
     }
     this.#connection.onResponseEnd(this);
+  }
+
+  switchProtocols(fields: readonly string[]): TunnelEnd {
+    if (this.ended || this.headersSent) throw new Error('an answer is under way already');
+    const tunnel = this.#connection.openTunnel();
+    this.ended = true;
+    this.headersSent = true;
+    this.observer = null;
+    let head = statusLine(101);
+    for (let i = 0; i < fields.length; i += 2) head += `${fields[i]}: ${fields[i + 1]}\r\n`;
+    this.#socket.write(`${head}\r\n`, 'latin1');
+    return tunnel;
   }
 
   abort(): void {

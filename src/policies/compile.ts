@@ -3,6 +3,7 @@
 import type { ResolvedPolicies } from '../config/resolved.ts';
 import type { RequestPlan, ResponsePlan } from '../proxy/plans.ts';
 import { compileRequestHeaders } from './headers.ts';
+import { Maintenance } from './maintenance.ts';
 import { compileSecurity } from './security.ts';
 
 const HSTS = 'strict-transport-security';
@@ -11,6 +12,10 @@ export interface CompiledPolicies {
   readonly request: RequestPlan;
   readonly response: ResponsePlan;
   readonly timeouts: ResolvedPolicies['timeouts'];
+  readonly hold: ResolvedPolicies['hold'];
+  readonly retry: ResolvedPolicies['retry'];
+  /** null where the route serves as always. */
+  readonly maintenance: Maintenance | null;
 }
 
 export function compilePolicies(policies: ResolvedPolicies): CompiledPolicies {
@@ -45,5 +50,8 @@ export function compilePolicies(policies: ResolvedPolicies): CompiledPolicies {
       compress: policies.compress === false ? null : policies.compress,
     },
     timeouts: policies.timeouts,
+    hold: policies.hold,
+    retry: policies.retry,
+    maintenance: policies.maintenance === null ? null : new Maintenance(policies.maintenance),
   };
 }

@@ -1,6 +1,7 @@
 // One request with its response, and what the snapshot has decided about it. Every layer above the wire gets
 // this object and nothing else; it is made by the gateway once the gate and the route table have spoken.
 
+import type { ResolvedHold, ResolvedPolicies } from '../config/resolved.ts';
 import type { ForwardedFacts } from '../listener/client-address.ts';
 import type { ClientConnection } from '../listener/client-connection.ts';
 import type { DownstreamRequest, DownstreamResponse } from '../listener/downstream.ts';
@@ -25,7 +26,11 @@ export interface RoutePlan {
   /** Path of the Fastify route that runs the policies of this route. */
   readonly shellPath: string;
   /** Milliseconds; null leaves the upstream's own. */
-  readonly timeouts: { readonly response: number | null; readonly idle: number | null };
+  readonly timeouts: ResolvedPolicies['timeouts'];
+  /** How long, and how many, exchanges wait while no replica is up; null for not at all. */
+  readonly hold: ResolvedHold | null;
+  /** What the route wants otherwise than its upstream. */
+  readonly retry: ResolvedPolicies['retry'];
 }
 
 export class Exchange {
@@ -56,6 +61,11 @@ export class Exchange {
     this.forwarded = client.trusted ? client.forwarded(req.headers) : null;
     this.secure = client.secure || this.forwarded?.proto === 'https';
     this.awaitsContinue = request.expectsContinue;
+  }
+
+  /** Address of the client, as far as it is known. */
+  get clientAddress(): string {
+    return this.forwarded?.client ?? this.client.address;
   }
 
   get method(): string {

@@ -1,4 +1,4 @@
-// Which error a client sees for which failure on the wire, and whether another attempt may follow.
+// Which error a client sees for which failure on the wire, and what may be tried again, when.
 import type { ErrorCode } from '../errors.ts';
 import type { FailureKind } from '../wire/response-handler.ts';
 
@@ -29,17 +29,28 @@ const IDEMPOTENT = new Set([
   'QUERY',
 ]);
 
-/**
- * Where a failed attempt may be repeated: `other` replica when nothing was sent; the `same` one on a fresh
- * connection when a kept-alive connection turned out to be closed before the first byte of an answer, for
- * idempotent methods whose body was not touched (RFC 9112 section 9.3.1); otherwise `null`.
- */
-export function retryAfter(
-  kind: FailureKind,
-  attempt: { method: string; reused: boolean; bodyTouched: boolean },
-): 'other' | 'same' | null {
-  if (attempt.bodyTouched) return null;
-  if (kind === 'connect-failed' || kind === 'connect-timeout') return 'other';
-  if (kind === 'reset' && attempt.reused && IDEMPOTENT.has(attempt.method)) return 'same';
-  return null;
+/** Whether a request may be sent twice, as far as its method says. */
+export function isIdempotent(method: string): boolean {
+  return IDEMPOTENT.has(method);
+}
+
+/** Longest wait before the first retry; twice that before each one after it, up to `LONGEST_WAIT`. In milliseconds. */
+const FIRST_WAIT = 25;
+const LONGEST_WAIT = 250;
+
+/** A random wait before the retry number `n`, counted from 1: all of those that failed together must not come back together. */
+export function retryWait(n: number): number {
+  return Math.random() * Math.min(FIRST_WAIT * 2 ** (n - 1), LONGEST_WAIT);
+}
+
+/** Statuses by which a replica says that it cannot answer, and which a route may want from another one. */
+export function isRetriedStatus(status: number): boolean {
+  return status >= 502 && status <= 504;
+}
+
+export function hasRetryAfter(fields: readonly string[]): boolean {
+  for (let i = 0; i < fields.length; i += 2) {
+    if (fields[i]!.length === 11 && fields[i]!.toLowerCase() === 'retry-after') return true;
+  }
+  return false;
 }

@@ -1,93 +1,159 @@
-// The way of an exchange through the gateway to a replica and back: pick a replica, send the request, stream
-// the answer back, report the outcome. An attempt that failed before anything was lost is repeated. Start
-// reading here.
-import type { ErrorCode } from '../errors.ts';
+// The way of an exchange through the gateway to a replica and back: pick a replica or wait for one, send the
+// request, stream the answer back, report the outcome. An attempt that failed before anything was lost is
+// repeated. Start reading here.
 import { processLog } from '../observe/process-log.ts';
-import type { Replica } from '../upstream/replica.ts';
+import type { Wish } from '../upstream/choice.ts';
+import type { Outcome, Replica } from '../upstream/replica.ts';
 import type { Upstream } from '../upstream/upstream.ts';
 import type { Connection } from '../wire/connection.ts';
 import type { ResponseHandler, WireFailure } from '../wire/response-handler.ts';
 import type { ResponseHead } from '../wire/response-head.ts';
 import type { AnswerSink, BodySource } from './answer.ts';
 import type { Exchange } from './exchange.ts';
-import { codeOf, retryAfter } from './failures.ts';
-import { clientAuthority, passableTrailers, requestHead } from './headers.ts';
+import { codeOf, isIdempotent, isRetriedStatus } from './failures.ts';
+import type { ForwardTarget } from './forward-target.ts';
+import { clientAuthority, passableTrailers, requestHead, upgradeFields } from './headers.ts';
+import { type Failure, Recovery, type Sender } from './recovery.ts';
 import { RequestBody } from './request-body.ts';
-
-/** Attempts for one exchange, the first included. More than two only while no replica could be reached. */
-const MAX_ATTEMPTS = 4;
-
-/** Where a request goes and how it looks there. */
-export interface ForwardTarget {
-  readonly upstream: Upstream;
-  readonly path: string;
-  readonly query: string;
-  /** `Host` for the replica: null keeps the client's, '' names the replica. */
-  readonly hostHeader: string | null;
-  /** See `RequestTarget.plain`. */
-  readonly plain: boolean;
-  /** Asks with this method instead of the client's. */
-  readonly method?: string;
-}
+import { Tunnel } from './tunnel.ts';
+import { isVerifiedUpgrade, requestedUpgrade } from './upgrade.ts';
+import type { Tried } from './waiting.ts';
 
 /** Forwards an exchange. The sink hears `answer`, `body` and `end`, or `fail`, and never both ends. */
 export function forward(exchange: Exchange, target: ForwardTarget, sink: AnswerSink): void {
-  new Forward(exchange, target, sink).attempt(null);
+  new Forward(exchange, target, sink).start();
 }
 
-class Forward implements ResponseHandler, BodySource {
+class Forward implements ResponseHandler, BodySource, Wish, Sender {
   readonly #exchange: Exchange;
   readonly #target: ForwardTarget;
+  readonly #upstream: Upstream;
   readonly #sink: AnswerSink;
   readonly #body: RequestBody | null;
+  /** The protocol that the client wants to switch to, if it may. */
+  readonly #upgrade: string | null;
   #connection: Connection | null = null;
   #replica: Replica | null = null;
-  #tried: Replica[] | null = null;
-  #attempts = 0;
+  /** The attempt is the single one of a half-open replica. */
+  #probe = false;
+  #outcome: Outcome = 'neutral';
   #answered = false;
+  /** `performance.now()` by which an answer must have begun, whatever the number of attempts; 0 before the first. */
+  deadline = 0;
+  #recovery: Recovery | null = null;
 
   constructor(exchange: Exchange, target: ForwardTarget, sink: AnswerSink) {
     this.#exchange = exchange;
     this.#target = target;
+    this.#upstream = target.upstream;
     this.#sink = sink;
     this.#body = exchange.forwardsBody ? new RequestBody(exchange) : null;
+    this.#upgrade = target.upgrades === undefined ? null : requestedUpgrade(exchange, target.upgrades);
     sink.attach(this);
   }
 
-  /** Sends the request to `again`, or to the next replica. */
-  attempt(again: Replica | null): void {
+  start(): void {
+    const upstream = this.#upstream;
+    upstream.budget.count();
+    // While nobody can be reached, those who may wait leave the trying to one of them.
+    const tried = upstream.unreachable && this.#exchange.route.hold !== null ? 'down' : this.trySend(false);
+    if (tried !== 'sent') this.#recover().wait(tried);
+  }
+
+  // ---- what the choice of a replica depends on ----
+
+  get tried(): readonly Replica[] | null {
+    return this.#recovery === null ? null : this.#recovery.tried;
+  }
+
+  get cookie(): string | undefined {
+    return this.#exchange.req.headers.cookie;
+  }
+
+  get clientAddress(): string {
+    return this.#exchange.clientAddress;
+  }
+
+  get isRepeatable(): boolean {
+    return isIdempotent(this.#exchange.method) && !this.isBodyTouched && !this.#answered;
+  }
+
+  get isBodyTouched(): boolean {
+    return this.#body?.touched === true;
+  }
+
+  // ---- one attempt ----
+
+  /** Sends the request to a replica that has not been tried, if there is one. */
+  trySend(fromQueue: boolean): Tried {
+    const replica = this.#upstream.pick(this, fromQueue);
+    if (typeof replica === 'string') return replica === 'busy' ? 'busy' : 'down';
+    this.#probe = this.#upstream.pickedProbe;
+    return this.#attempt(replica);
+  }
+
+  #attempt(replica: Replica): Tried {
     const exchange = this.#exchange;
-    const { upstream, hostHeader } = this.#target;
-    const replica = again ?? upstream.pick(this.#tried) ?? upstream.pick(null)!;
-    this.#replica = replica;
-    this.#attempts++;
-    const { request, route } = exchange;
+    const { hostHeader, path, query, plain } = this.#target;
+    const { request, route, method } = exchange;
     const authority =
       hostHeader === null ? clientAuthority(request.host, request.port) : hostHeader || replica.authority;
-    const method = this.#target.method ?? exchange.method;
-    const head = requestHead(exchange, {
-      method,
-      path: this.#target.path,
-      query: this.#target.query,
-      authority,
-      plain: this.#target.plain,
-    });
-    if (head === 'LOOP') return this.#end('LOOP_DETECTED', '');
-    const connection = again === null ? replica.pool.take() : replica.pool.open();
+    const head = requestHead(exchange, { method, path, query, authority, plain, upgrade: this.#upgrade });
+    if (head === 'LOOP') {
+      this.fail({ code: 'LOOP_DETECTED', detail: '', replica: null });
+      return 'sent';
+    }
+    const { pool } = replica;
+    // A second attempt must not meet a second connection that has been closed meanwhile.
+    const connection = this.#recovery === null ? pool.take() : (pool.open() ?? pool.take());
+    if (connection === null) {
+      if (this.#probe) replica.report('neutral', true);
+      this.#probe = false;
+      return 'busy';
+    }
+    const { timeouts } = this.#upstream.config;
+    let responseTimeout = route.timeouts.response ?? timeouts.response;
+    if (this.deadline === 0) this.deadline = this.#upstream.now + responseTimeout;
+    else responseTimeout = Math.max(1, Math.min(responseTimeout, this.deadline - this.#upstream.now));
+    this.#replica = replica;
+    this.#outcome = 'neutral';
+    replica.begin();
+    this.#recovery?.count();
     this.#connection = connection;
     connection.send(head, this, {
       hasBody: this.#body !== null,
       bodiless: method === 'HEAD',
-      responseTimeout: route.timeouts.response ?? upstream.timeouts.response,
-      idleTimeout: route.timeouts.idle ?? upstream.timeouts.idle,
+      upgrade: this.#upgrade !== null,
+      responseTimeout,
+      idleTimeout: route.timeouts.idle ?? timeouts.idle,
     });
     // The body is touched only once it has somewhere to go: until then another replica may be tried.
     if (connection.connected) this.#body?.streamTo(connection);
+    return 'sent';
+  }
+
+  /** The attempt is over: the replica is told how it went. */
+  #settle(outcome: Outcome): void {
+    const replica = this.#replica;
+    if (replica === null) return;
+    this.#replica = null;
+    replica.end(outcome, this.#probe);
+    this.#probe = false;
+  }
+
+  /** Gives the attempt up. */
+  #drop(outcome: Outcome): void {
+    const connection = this.#connection;
+    this.#connection = null;
+    connection?.destroy();
+    this.#body?.hold();
+    this.#settle(outcome);
   }
 
   // ---- from the wire ----
 
   onConnected(): void {
+    if (this.#upstream.unreachable) this.#upstream.onReached();
     this.#body?.streamTo(this.#connection!);
   }
 
@@ -96,8 +162,24 @@ class Forward implements ResponseHandler, BodySource {
   }
 
   onHead(head: ResponseHead): void {
-    this.#answered = true;
+    if (this.#upstream.unreachable) this.#upstream.onReached();
+    const failed = isRetriedStatus(head.status);
+    if (failed && this.isRepeatable && this.#repeatsStatus(head)) return;
+    this.#outcome = failed ? 'failed' : 'ok';
+    this.#onAnswered(head);
     this.#sink.answer(head);
+  }
+
+  #onAnswered({ fields }: ResponseHead): void {
+    this.#answered = true;
+    const replica = this.#replica!;
+    // Whether it works is known now; how long its answer takes is another matter.
+    if (this.#probe) replica.report(this.#outcome, true);
+    this.#probe = false;
+    const { sticky, replicas } = this.#upstream;
+    if (sticky === null || this.#target.plain) return;
+    if (sticky.find(this.cookie, replicas) !== replica)
+      fields.push('set-cookie', sticky.setCookie(replica, this.#exchange.secure));
   }
 
   onBody(bytes: Buffer, start: number, end: number, owned: boolean): void {
@@ -110,36 +192,66 @@ class Forward implements ResponseHandler, BodySource {
 
   onEnd(trailers: string[]): void {
     this.#connection = null;
+    this.#settle(this.#outcome);
     this.#body?.stop();
     const { drop } = this.#exchange.route.response;
     this.#sink.end(trailers.length === 0 ? trailers : passableTrailers(trailers, drop));
   }
 
-  onFailure(failure: WireFailure): void {
-    const connection = this.#connection!;
+  onFailure({ kind, detail }: WireFailure): void {
+    const reused = this.#connection!.exchanges > 1;
+    const replica = this.#replica!;
     this.#connection = null;
-    const clientStalled = failure.kind === 'idle-timeout' && this.#body?.waitsForClient === true;
+    const clientStalled = kind === 'idle-timeout' && this.#body?.waitsForClient === true;
+    this.#settle(clientStalled ? 'neutral' : 'failed');
     // What the client sends meanwhile must not go to the connection that failed.
     this.#body?.hold();
-    if (!this.#answered && this.#attempts < MAX_ATTEMPTS) {
-      const again = retryAfter(failure.kind, {
-        method: this.#exchange.method,
-        reused: connection.exchanges > 1,
-        bodyTouched: this.#body?.touched === true,
-      });
-      if (again === 'same' && this.#attempts === 1) return this.attempt(this.#replica);
-      const tried = (this.#tried?.length ?? 0) + 1;
-      if (again === 'other' && tried < this.#target.upstream.replicas.length) {
-        processLog.warn('a replica could not be reached, another one is tried', {
-          upstream: this.#target.upstream.name,
-          replica: this.#replica!.url,
-          reason: failure.detail,
-        });
-        this.#tried = [...(this.#tried ?? []), this.#replica!];
-        return this.attempt(null);
-      }
+    const code = clientStalled && !this.#answered ? 'REQUEST_TIMEOUT' : codeOf(kind);
+    const failure = { code, detail, replica };
+    if (kind === 'connect-failed' || kind === 'connect-timeout') this.#recover().tryOther(failure);
+    else if (kind === 'reset' && this.isRepeatable && this.#recover().mayRepeat('reset'))
+      this.#recover().repeat(failure, reused);
+    else this.fail(failure);
+  }
+
+  /** The checks say that the replica is down, and it has not begun to answer: somebody else may. */
+  onInterrupted(): void {
+    if (!this.isRepeatable) return;
+    const recovery = this.#recover();
+    const other = recovery.elsewhere(this.#replica!, () => this.#upstream.pick(this));
+    if (other === null) return;
+    this.#drop('neutral');
+    if (this.#attempt(other) === 'busy') recovery.wait('busy');
+  }
+
+  /** A 502, 503 or 504 that the route would rather have from somebody else. */
+  #repeatsStatus(head: ResponseHead): boolean {
+    const recovery = this.#recover();
+    if (!recovery.mayRepeatStatus(head)) return false;
+    const replica = this.#replica!;
+    this.#drop('failed');
+    recovery.repeat({ code: 'UPSTREAM_BAD_RESPONSE', detail: `status ${head.status}`, replica }, true);
+    return true;
+  }
+
+  /** The replica switched protocols: from here on bytes go both ways until one side is done. */
+  onUpgrade(head: ResponseHead): void {
+    const exchange = this.#exchange;
+    if (!isVerifiedUpgrade(exchange, this.#upgrade!, head)) {
+      const replica = this.#replica;
+      this.#drop('failed');
+      const detail = 'the switch of protocols is not the one asked for';
+      return this.fail({ code: 'UPSTREAM_BAD_RESPONSE', detail, replica });
     }
-    this.#end(clientStalled && !this.#answered ? 'REQUEST_TIMEOUT' : codeOf(failure.kind), failure.detail);
+    const connection = this.#connection!;
+    this.#connection = null;
+    this.#outcome = 'ok';
+    this.#onAnswered(head);
+    // The tunnel, and no response writer, hears of the client from now on.
+    exchange.res.observer = null;
+    const client = exchange.res.switchProtocols(upgradeFields(exchange, head, this.#upgrade!));
+    const idle = exchange.route.timeouts.tunnel ?? this.#upstream.config.timeouts.tunnel;
+    new Tunnel(client, connection, idle, () => this.#settle('ok'));
   }
 
   onDrain(): void {
@@ -159,21 +271,28 @@ class Forward implements ResponseHandler, BodySource {
   /** The client is gone: the replica need not go on. */
   abort(): void {
     this.#body?.stop();
-    const connection = this.#connection;
-    this.#connection = null;
-    connection?.destroy();
+    this.#recovery?.cancel();
+    this.#drop(this.#outcome);
   }
 
-  #end(code: ErrorCode, detail: string): void {
+  // ---- when it fails ----
+
+  #recover(): Recovery {
+    return (this.#recovery ??= new Recovery(
+      this.#exchange,
+      this.#upstream,
+      this,
+      this.deadline === 0 ? 0 : 1,
+    ));
+  }
+
+  /** The exchange ends without an answer of a replica. */
+  fail({ code, detail, replica }: Failure): void {
     this.#body?.stop();
     // Who stops in the middle of an upload is not a fault of ours or of a replica.
     const report = code === 'REQUEST_TIMEOUT' ? processLog.warn : processLog.error;
-    report(code, {
-      route: this.#exchange.route.source,
-      upstream: this.#target.upstream.name,
-      replica: this.#replica?.url,
-      detail,
-    });
+    const upstream = this.#upstream.name;
+    report(code, { route: this.#exchange.route.source, upstream, replica: replica?.url, detail });
     this.#sink.fail(code);
   }
 }

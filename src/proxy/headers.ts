@@ -35,6 +35,8 @@ export interface RequestTarget {
    * `accept` and `user-agent`.
    */
   readonly plain: boolean;
+  /** The protocol that the client asks to switch to, and may; see `requestedUpgrade`. */
+  readonly upgrade: string | null;
 }
 
 /** The head of the request to a replica; 'LOOP' when this gateway has forwarded the request before. */
@@ -43,6 +45,7 @@ export function requestHead(exchange: Exchange, target: RequestTarget): string |
   const fields = req.rawHeaders;
   const remove = route.request.remove;
   let head = `${target.method} ${target.path}${target.query} HTTP/1.1\r\nhost: ${target.authority}\r\n`;
+  if (target.upgrade) head += `connection: upgrade\r\nupgrade: ${target.upgrade}\r\n`;
   let via = '';
   let nominated: Set<string> | null = null;
   if (req.headers.connection !== undefined) nominated = nominatedFields(req.headers.connection);

@@ -162,10 +162,12 @@ export class ResponseWriter implements AnswerSink, Outlet, ResponseObserver {
     const { type, text } = errorBody(code, page ? req.headers.accept : undefined);
     const bodiless = method === 'HEAD';
     const body = Buffer.from(text);
+    const { status, retryAfter } = ERRORS[code];
     const fields = ['content-type', type, ...extra];
+    if (retryAfter > 0) fields.push('retry-after', String(retryAfter));
     this.reply(
       {
-        status: ERRORS[code].status,
+        status,
         fields,
         length: body.length,
         bodiless,

@@ -79,7 +79,8 @@ function standInKind(config: ResolvedConfig, upstream: number): 'spa' | 'api' | 
 
 function plainReplica(url: string): ResolvedUpstream['replicas'][number] {
   const { hostname, port } = new URL(url);
-  return { url, secure: false, host: hostname, port: Number(port) };
+  const plain = { srv: false, weight: 1, backup: false, expect: null };
+  return { url, secure: false, host: hostname, port: Number(port), ...plain };
 }
 
 async function anyReplicaAnswers(upstream: ResolvedUpstream): Promise<boolean> {

@@ -1,10 +1,13 @@
-// The main thread: reads the folders, starts the workers, replaces one that died, drains them all. It never
+// The main thread: reads the folders, watches the replicas, starts the workers, replaces one that died, drains them all. It never
 // serves traffic itself.
 import { availableParallelism } from 'node:os';
 import type { ListenAddress, ResolvedConfig } from '../config/resolved.ts';
 import { processLog } from '../observe/process-log.ts';
 import { type Manifest, readManifest } from '../static/manifest.ts';
+import type { ReplicaReport } from './messages.ts';
 import { assertPortIsFree, supportsReusePort } from './port.ts';
+import { ReplicaSets } from './replica-sets.ts';
+import type { UpstreamStatus } from './replica-status.ts';
 import { WorkerHandle } from './worker-handle.ts';
 
 /** Bytes of memory for the files of all folders, variants included. */
@@ -26,6 +29,7 @@ export class Supervisor {
   readonly #workers = new Set<WorkerHandle>();
   /** Workers that wait for their restart. */
   readonly #restarts = new Set<NodeJS.Timeout>();
+  readonly #replicas: ReplicaSets;
   #manifests: readonly Manifest[] = [];
   #http: ListenAddress;
   #serving = false;
@@ -36,6 +40,9 @@ export class Supervisor {
     this.#http = config.listen.http;
     const wanted = config.workers === 'auto' ? availableParallelism() : config.workers;
     this.#wanted = supportsReusePort() ? wanted : 1;
+    this.#replicas = new ReplicaSets(config, this.#wanted, (upstream, replicas) => {
+      for (const worker of this.#workers) worker.update(upstream, replicas);
+    });
   }
 
   get workers(): number {
@@ -50,9 +57,11 @@ export class Supervisor {
   async start(): Promise<number> {
     // Asked first, because it is quickly answered, and again in effect by the workers that bind.
     await assertPortIsFree(this.#http);
-    this.#manifests = await this.#readFolders();
+    [this.#manifests] = await Promise.all([this.#readFolders(), this.#replicas.start()]);
     this.#json = JSON.stringify(this.#config);
-    const [first, ...others] = Array.from({ length: this.#wanted }, () => this.#startWorker(0));
+    const [first, ...others] = Array.from({ length: this.#wanted }, (_, number) =>
+      this.#startWorker(number, 0),
+    );
     await Promise.all([first!.built, ...others.map((worker) => worker.built)]);
     // Another program may have taken the port meanwhile; with SO_REUSEPORT the workers would not notice.
     await assertPortIsFree(this.#http);
@@ -64,12 +73,18 @@ export class Supervisor {
     return port;
   }
 
+  /** How the replicas do now, one for each upstream of the config. */
+  status(): UpstreamStatus[] {
+    return this.#replicas.status();
+  }
+
   /** Drains every worker; resolves when all are gone. */
   async stop(deadline: number): Promise<void> {
     this.#stopping = true;
     for (const timer of this.#restarts) clearTimeout(timer);
     this.#restarts.clear();
     await Promise.all([...this.#workers].map((worker) => worker.drain(deadline)));
+    this.#replicas.stop();
   }
 
   get #reusePort(): boolean {
@@ -89,30 +104,48 @@ export class Supervisor {
     return manifests;
   }
 
-  #startWorker(deaths: number): WorkerHandle {
+  #startWorker(number: number, deaths: number): WorkerHandle {
     const started = Date.now();
-    const worker = new WorkerHandle(this.#json, this.#manifests, (reason) => {
-      this.#workers.delete(worker);
-      // Before all of them serve, `start` fails with the reason.
-      if (this.#stopping || !this.#serving) return;
-      this.#replace(reason, Date.now() - started > RESTART_FORGET ? 0 : deaths);
+    const order = {
+      type: 'build',
+      config: this.#json,
+      manifests: this.#manifests,
+      number,
+      upstreams: this.#replicas.states(),
+    } as const;
+    const worker = new WorkerHandle(order, {
+      onReplica: (report) => this.#onReplica(report),
+      onDeath: (reason) => {
+        this.#workers.delete(worker);
+        this.#replicas.forgetWorker(number);
+        // Before all of them serve, `start` fails with the reason.
+        if (this.#stopping || !this.#serving) return;
+        this.#replace(number, reason, Date.now() - started > RESTART_FORGET ? 0 : deaths);
+      },
     });
     this.#workers.add(worker);
     return worker;
   }
 
-  #replace(reason: string, deaths: number): void {
+  #onReplica(report: ReplicaReport): void {
+    const { type, upstream, replica } = report;
+    if (type === 'suspect') this.#replicas.suspect(upstream, replica);
+    else if (type === 'unreachable') this.#replicas.unreachable(upstream, replica);
+    else this.#replicas.probed(upstream, replica, report.outcome);
+  }
+
+  #replace(number: number, reason: string, deaths: number): void {
     const wait = Math.min(RESTART_FIRST * 2 ** deaths, RESTART_MOST);
     processLog.error('a worker died and is replaced', { reason, wait });
     const timer = setTimeout(() => {
       this.#restarts.delete(timer);
-      this.#restart(deaths + 1);
+      this.#restart(number, deaths + 1);
     }, wait);
     this.#restarts.add(timer);
   }
 
-  async #restart(deaths: number): Promise<void> {
-    const worker = this.#startWorker(deaths);
+  async #restart(number: number, deaths: number): Promise<void> {
+    const worker = this.#startWorker(number, deaths);
     try {
       await worker.built;
       if (this.#stopping) return;

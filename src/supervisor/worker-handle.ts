@@ -1,12 +1,21 @@
 // One worker thread as the supervisor sees it: built, listening, drained, gone.
 import { Worker } from 'node:worker_threads';
 import type { ListenAddress } from '../config/resolved.ts';
-import type { Manifest } from '../static/manifest.ts';
-import type { WorkerOrder, WorkerReport } from './messages.ts';
+import type { ReplicaRecord } from '../upstream/replica-record.ts';
+import type { ReplicaReport, WorkerOrder, WorkerReport } from './messages.ts';
 import { listenProblem } from './port.ts';
 
 /** Milliseconds a drained worker has to end by itself, and a worker has beyond the deadline of its drain. */
 const GRACE = 2_000;
+
+export type BuildOrder = Extract<WorkerOrder, { type: 'build' }>;
+
+export interface WorkerHooks {
+  /** Told once, when the thread is gone without having been drained. */
+  onDeath(reason: string): void;
+  /** The worker has noticed something of a replica. */
+  onReplica(report: ReplicaReport): void;
+}
 
 export class WorkerHandle {
   /** Resolves once the snapshot is built; rejects if the thread ends before. */
@@ -19,11 +28,13 @@ export class WorkerHandle {
   /** Why the thread ended, as far as it could say. */
   #reason = '';
 
-  /**
-   * @param config the resolved configuration as JSON
-   * @param onDeath told once, when the thread is gone without having been drained
-   */
-  constructor(config: string, manifests: readonly Manifest[], onDeath: (reason: string) => void) {
+  /** Number of the worker: whoever replaces it gets the same. */
+  readonly number: number;
+  readonly #hooks: WorkerHooks;
+
+  constructor(build: BuildOrder, hooks: WorkerHooks) {
+    this.number = build.number;
+    this.#hooks = hooks;
     const built = Promise.withResolvers<void>();
     this.built = built.promise;
     // Whoever did not ask is told of an early end by `onDeath`.
@@ -45,9 +56,9 @@ export class WorkerHandle {
       const ended = new Error(this.#reason);
       built.reject(ended);
       this.#listening.reject(ended);
-      if (!this.#drained) onDeath(this.#reason);
+      if (!this.#drained) hooks.onDeath(this.#reason);
     });
-    this.#order({ type: 'build', config, manifests });
+    this.#order(build);
   }
 
   /** Binds the address; resolves with the port, rejects with a message for the operator. */
@@ -64,6 +75,11 @@ export class WorkerHandle {
     await this.#gone.promise;
   }
 
+  /** Tells it who the replicas of an upstream are from now on. */
+  update(upstream: number, replicas: readonly ReplicaRecord[]): void {
+    this.#order({ type: 'replicas', upstream, replicas });
+  }
+
   #order(order: WorkerOrder): void {
     this.#thread.postMessage(order);
   }
@@ -73,10 +89,10 @@ export class WorkerHandle {
     else if (report.type === 'cannot-listen') {
       this.#reason = listenProblem(this.#http!, report.code, report.detail);
       this.#listening.reject(new Error(this.#reason));
-    } else {
+    } else if (report.type === 'drained') {
       this.#drained = true;
       this.#endWithin(GRACE);
-    }
+    } else if (report.type !== 'built') this.#hooks.onReplica(report);
   }
 
   /** A worker whose event loop is stuck obeys no message. */

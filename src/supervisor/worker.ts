@@ -1,33 +1,41 @@
 // A thread that serves traffic: builds its snapshot, listens, and drains, each when told to. A fault that nobody
 // caught ends the thread; the supervisor starts another.
 import { parentPort } from 'node:worker_threads';
-import type { ListenAddress, ResolvedConfig } from '../config/resolved.ts';
+import type { ListenAddress, ResolvedConfig, ResolvedUpstream } from '../config/resolved.ts';
 import { Dispatcher } from '../gateway/dispatch.ts';
 import { buildSnapshot } from '../gateway/snapshot.ts';
 import { TrustedProxies } from '../listener/client-address.ts';
 import { Listener } from '../listener/listener.ts';
 import type { Manifest } from '../static/manifest.ts';
 import { DeadlineClock } from '../upstream/deadline-clock.ts';
+import type { UpstreamState } from '../upstream/replica-record.ts';
+import { Upstream, type UpstreamEvents } from '../upstream/upstream.ts';
 import type { WorkerOrder, WorkerReport } from './messages.ts';
 
 const port = parentPort!;
 const tell = (report: WorkerReport): void => port.postMessage(report);
 
 class Serving {
+  readonly #upstreams: readonly Upstream[];
   readonly #dispatcher: Dispatcher;
   readonly #clock: DeadlineClock;
   readonly #listener: Listener;
 
-  static async build(json: string, manifests: readonly Manifest[]): Promise<Serving> {
-    const config = JSON.parse(json) as ResolvedConfig;
-    return new Serving(new Dispatcher(await buildSnapshot(config, manifests)), config.trustedProxies);
+  static async build(
+    config: ResolvedConfig,
+    manifests: readonly Manifest[],
+    upstreams: readonly Upstream[],
+  ): Promise<Serving> {
+    const snapshot = await buildSnapshot(config, manifests, upstreams);
+    return new Serving(new Dispatcher(snapshot), upstreams, config.trustedProxies);
   }
 
-  constructor(dispatcher: Dispatcher, trustedProxies: readonly string[]) {
+  constructor(dispatcher: Dispatcher, upstreams: readonly Upstream[], trustedProxies: readonly string[]) {
     this.#dispatcher = dispatcher;
-    this.#clock = new DeadlineClock(() => dispatcher.current.upstreams);
+    this.#upstreams = upstreams;
+    this.#clock = new DeadlineClock(upstreams);
     this.#listener = new Listener(
-      (req, res, client) => dispatcher.handle(req, res, client),
+      (req, res, client) => this.#dispatcher.handle(req, res, client),
       new TrustedProxies(trustedProxies),
     );
   }
@@ -39,19 +47,40 @@ class Serving {
   async drain(deadline: number): Promise<void> {
     await this.#listener.drain(deadline);
     this.#clock.stop();
-    for (const upstream of this.#dispatcher.current.upstreams) {
-      for (const replica of upstream.replicas) replica.pool.closeIdle();
-    }
+    for (const upstream of this.#upstreams) upstream.close();
   }
 }
 
 let serving: Serving | null = null;
+/** There before the rest is built, because news of their replicas may come meanwhile. */
+let upstreams: readonly Upstream[] = [];
+
+function openUpstreams(
+  configs: readonly ResolvedUpstream[],
+  states: readonly UpstreamState[],
+  worker: number,
+): Upstream[] {
+  return configs.map((config, index) => {
+    const events: UpstreamEvents = {
+      suspect: (replica) => tell({ type: 'suspect', upstream: index, replica }),
+      unreachable: (replica) => tell({ type: 'unreachable', upstream: index, replica }),
+      probed: (replica, outcome) => tell({ type: 'probed', upstream: index, replica, outcome }),
+    };
+    return new Upstream(config, states[index]!, worker, events);
+  });
+}
 
 port.on('message', async (order: WorkerOrder) => {
   switch (order.type) {
-    case 'build':
-      serving = await Serving.build(order.config, order.manifests);
+    case 'build': {
+      const config = JSON.parse(order.config) as ResolvedConfig;
+      upstreams = openUpstreams(config.upstreams, order.upstreams, order.number);
+      serving = await Serving.build(config, order.manifests, upstreams);
       tell({ type: 'built' });
+      return;
+    }
+    case 'replicas':
+      upstreams[order.upstream]!.update(order.replicas);
       return;
     case 'listen':
       try {

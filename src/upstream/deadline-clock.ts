@@ -1,4 +1,4 @@
-// One timer for the deadlines of all connections of a worker. A timer per exchange would cost more than the
+// One timer for the deadlines of all connections and lines of a worker. A timer per exchange would cost more than the
 // few milliseconds of precision are worth.
 import { performance } from 'node:perf_hooks';
 import type { Upstream } from './upstream.ts';
@@ -7,11 +7,10 @@ import type { Upstream } from './upstream.ts';
 const TICK = 100;
 
 export class DeadlineClock {
-  readonly #upstreams: () => Iterable<Upstream>;
+  readonly #upstreams: Iterable<Upstream>;
   readonly #timer: NodeJS.Timeout;
 
-  /** `upstreams` is asked at each tick, so that a reload needs no new clock. */
-  constructor(upstreams: () => Iterable<Upstream>) {
+  constructor(upstreams: Iterable<Upstream>) {
     this.#upstreams = upstreams;
     this.#timer = setInterval(() => this.#tick(), TICK).unref();
   }
@@ -22,8 +21,6 @@ export class DeadlineClock {
 
   #tick(): void {
     const now = performance.now();
-    for (const upstream of this.#upstreams()) {
-      for (const replica of upstream.replicas) replica.pool.expire(now);
-    }
+    for (const upstream of this.#upstreams) upstream.tick(now);
   }
 }

@@ -12,9 +12,10 @@ export interface ReplicaRecord {
   /** Where to connect: an address, or a name with `discover: 'static'`. */
   readonly host: string;
   readonly port: number;
-  /** Speaks TLS; `serverName` is the name in its certificate unless the config says another. */
+  /** Speaks TLS. */
   readonly secure: boolean;
-  readonly serverName: string;
+  /** Name in its certificate unless the config says another; undefined for the address itself. */
+  readonly serverName: string | undefined;
   readonly weight: number;
   readonly backup: boolean;
   /** See `ReplicaCell`. */

@@ -1,17 +1,110 @@
-// One address of an upstream, with its connection pool.
-import type { ConnectionTarget } from '../wire/open-socket.ts';
-import { ConnectionPool } from './connection-pool.ts';
+// One address of an upstream as a worker uses it: its connections, and the words of shared memory that say
+// whether it is up and how busy it is.
+import type { ResolvedUpstream } from '../config/resolved.ts';
+import { ConnectionPool, type PoolOwner } from './connection-pool.ts';
+import { Checked, Ejection, ReplicaCell } from './replica-cell.ts';
+import type { ReplicaRecord } from './replica-record.ts';
+import type { SharedCount } from './shared-count.ts';
 
-export class Replica {
-  /** As written in the config; for logs and `explain`, never for clients. */
+/** How an attempt ended, for the health of the replica. `neutral` says nothing: the client left, say. */
+export type Outcome = 'ok' | 'failed' | 'neutral';
+
+/** The upstream, as far as its replicas concern it. */
+export interface ReplicaOwner {
+  readonly isWantedElsewhere: boolean;
+  onRoom(): void;
+  /** Failures in a row are as many as the config allows. */
+  onSuspect(replica: Replica): void;
+  /** The single exchange of a half-open replica has ended. */
+  onProbed(replica: Replica, outcome: Outcome): void;
+}
+
+export class Replica implements PoolOwner {
+  readonly id: number;
+  /** For the log and `explain`, never for clients. */
   readonly url: string;
   /** `Host` for upstreams that want their own name: without the default port of the scheme. */
   readonly authority: string;
+  readonly weight: number;
+  readonly backup: boolean;
+  readonly cell: ReplicaCell;
   readonly pool: ConnectionPool;
+  readonly open: SharedCount;
+  readonly max: number;
+  readonly #owner: ReplicaOwner;
+  /** Failures in a row that make it suspect; 0 for never. */
+  readonly #patience: number;
+  #wasDown = false;
 
-  constructor(url: string, target: ConnectionTarget) {
-    this.url = url;
-    this.authority = new URL(url).host;
-    this.pool = new ConnectionPool(target);
+  constructor(record: ReplicaRecord, config: ResolvedUpstream, worker: number, owner: ReplicaOwner) {
+    this.id = record.id;
+    this.url = record.url;
+    this.authority = record.authority;
+    this.weight = record.weight;
+    this.backup = record.backup;
+    this.cell = new ReplicaCell(record.cell, worker);
+    this.open = this.cell.open;
+    this.max = config.connections.max;
+    this.#owner = owner;
+    this.#patience = config.eject?.consecutive ?? 0;
+    const tls = { ...config.tls, serverName: config.tls.serverName ?? record.serverName };
+    this.pool = new ConnectionPool(
+      {
+        host: record.host,
+        port: record.port,
+        tls: record.secure ? tls : null,
+        connectTimeout: config.timeouts.connect,
+      },
+      this,
+    );
+  }
+
+  get isWantedElsewhere(): boolean {
+    return this.open.value >= this.max && this.#owner.isWantedElsewhere;
+  }
+
+  onRoom(): void {
+    this.#owner.onRoom();
+  }
+
+  /** An attempt begins; `end` must follow. */
+  begin(): void {
+    this.cell.inFlight.add(1);
+  }
+
+  /** `probe`: it was the single exchange of a half-open replica, and nobody has been told yet. */
+  end(outcome: Outcome, probe: boolean): void {
+    this.cell.inFlight.add(-1);
+    this.report(outcome, probe);
+  }
+
+  /** What is known of the replica's health before the attempt ends. */
+  report(outcome: Outcome, probe: boolean): void {
+    const { cell } = this;
+    if (outcome === 'ok') {
+      if (cell.failures !== 0) cell.clearFailures();
+    } else if (outcome === 'failed' && this.#patience > 0) {
+      if (cell.countFailure() >= this.#patience && cell.ejection === Ejection.none)
+        this.#owner.onSuspect(this);
+    }
+    if (probe) this.#owner.onProbed(this, outcome);
+  }
+
+  /** Looks at what has changed, now and then. */
+  tick(now: number): void {
+    const isDown = this.cell.checked === Checked.down;
+    if (isDown && !this.#wasDown) {
+      this.pool.closeIdle();
+      this.pool.interrupt('the replica is down');
+    }
+    this.#wasDown = isDown;
+    this.pool.expire(now);
+    if (this.isWantedElsewhere) this.pool.closeIdle();
+  }
+
+  /** It is no part of the upstream any more: what is under way may end. */
+  leave(): void {
+    this.pool.close();
+    this.pool.interruptConnecting('its address is gone');
   }
 }

@@ -1,37 +1,228 @@
-// A named group of replicas: says which one is next.
-import type { ResolvedUpstream } from '../config/resolved.ts';
-import { Replica } from './replica.ts';
+// A named group of replicas as a worker sees it: says which one answers next, and keeps the exchanges that have to
+// wait for one. Who is up is decided by the supervisor and read from shared memory.
+import { performance } from 'node:perf_hooks';
+import type { ResolvedHold, ResolvedRetry, ResolvedUpstream } from '../config/resolved.ts';
+import { Choice, type NoReplica, type Wish } from './choice.ts';
+import { type Outcome, Replica, type ReplicaOwner } from './replica.ts';
+import { Checked } from './replica-cell.ts';
+import type { ReplicaRecord, UpstreamState } from './replica-record.ts';
+import { RetryBudget } from './retry-budget.ts';
+import { Sticky } from './sticky.ts';
+import { UpstreamCell } from './upstream-cell.ts';
+import { type Waiter, WaitingLine } from './waiting-line.ts';
 
-export class Upstream {
+/** What the supervisor wants to hear. */
+export interface UpstreamEvents {
+  suspect(replica: number): void;
+  probed(replica: number, outcome: Outcome): void;
+  /** No connection to it, or with 0 no replica at all: look at it, and at its name, soon. */
+  unreachable(replica: number): void;
+}
+
+/** Milliseconds between looks for a connection that another worker has given back. */
+const LOOK = 5;
+/** Milliseconds between two reports that a replica cannot be reached. */
+const REPORT = 250;
+
+/** For a route that wants retries of an upstream that has none. */
+export const DEFAULT_RETRY: ResolvedRetry = {
+  attempts: 2,
+  budget: 0.2,
+  connect: true,
+  reset: true,
+  statuses: [],
+};
+
+export class Upstream implements ReplicaOwner {
   readonly name: string;
-  readonly replicas: readonly Replica[];
-  /** Milliseconds; a route may have its own. */
-  readonly timeouts: { readonly response: number; readonly idle: number };
-  #next: number;
+  readonly config: ResolvedUpstream;
+  readonly sticky: Sticky | null;
+  readonly budget: RetryBudget;
+  replicas: readonly Replica[] = [];
+  /** `performance.now()` at the last tick: good enough for deadlines of seconds. */
+  now = performance.now();
+  /** An exchange has tried every replica and could connect to none. Ends with the first connection. */
+  unreachable = false;
+  readonly #worker: number;
+  readonly #events: UpstreamEvents;
+  readonly #cell: UpstreamCell;
+  readonly #choice: Choice;
+  /** Replicas that left, until their last connection is closed. */
+  readonly #leaving = new Set<Replica>();
+  readonly #queue = new WaitingLine();
+  readonly #held = new WaitingLine();
+  #look: NodeJS.Timeout | null = null;
+  #serveSoon = false;
+  #lastReport = 0;
 
-  constructor(config: ResolvedUpstream) {
+  constructor(config: ResolvedUpstream, state: UpstreamState, worker: number, events: UpstreamEvents) {
     this.name = config.name;
-    this.timeouts = config.timeouts;
-    this.replicas = config.replicas.map(
-      (replica) =>
-        new Replica(replica.url, {
-          host: replica.host,
-          port: replica.port,
-          tls: replica.secure ? config.tls : null,
-          connectTimeout: config.timeouts.connect,
-        }),
-    );
-    // Workers start at different replicas, so that a few requests do not all meet the first one.
-    this.#next = Math.floor(Math.random() * this.replicas.length);
+    this.config = config;
+    this.#worker = worker;
+    this.#events = events;
+    this.#cell = new UpstreamCell(state.cell, worker);
+    this.sticky = config.sticky === null ? null : new Sticky(config.sticky.cookie, state.secret, config.name);
+    this.#choice = new Choice(config, this.sticky);
+    this.budget = new RetryBudget((config.retry ?? DEFAULT_RETRY).budget);
+    this.update(state.replicas);
   }
 
-  /** The next replica in turn that is not in `tried`; undefined when all are. */
-  pick(tried: readonly Replica[] | null): Replica | undefined {
-    for (let i = 0; i < this.replicas.length; i++) {
-      const replica = this.replicas[this.#next]!;
-      this.#next = this.#next + 1 < this.replicas.length ? this.#next + 1 : 0;
-      if (tried === null || !tried.includes(replica)) return replica;
+  /** Takes the replicas that there are from now on. Those that stay keep their connections. */
+  update(records: readonly ReplicaRecord[]): void {
+    const known = new Map(this.replicas.map((replica) => [replica.id, replica]));
+    const before = this.replicas;
+    this.replicas = records.map(
+      (record) => known.get(record.id) ?? new Replica(record, this.config, this.#worker, this),
+    );
+    this.sticky?.update(this.replicas);
+    for (const replica of before) {
+      if (this.replicas.includes(replica)) continue;
+      this.#leaving.add(replica);
+      replica.leave();
     }
-    return undefined;
+    // What could not be reached may be among those that left.
+    this.unreachable = false;
+    this.#serve();
+  }
+
+  /** The replica for an exchange; see `Choice`. `fromLine`: it is its turn among those that wait. */
+  pick(wish: Wish, fromLine = false): Replica | NoReplica {
+    // Nobody overtakes those who wait already.
+    if (this.#queue.length > 0 && !fromLine) return 'busy';
+    const picked = this.#choice.pick(this.replicas, wish);
+    if (picked === 'down') this.#reportUnreachable(0);
+    return picked;
+  }
+
+  /** See `Choice.pickedProbe`. */
+  get pickedProbe(): boolean {
+    return this.#choice.pickedProbe;
+  }
+
+  /** True while a replica is there that an exchange would be sent to. */
+  get isUp(): boolean {
+    return this.replicas.some(({ cell }) => cell.checked !== Checked.down);
+  }
+
+  // ---- waiting ----
+
+  /** Waits for a free connection; false when too many do already. */
+  queue(waiter: Waiter, deadline: number): boolean {
+    const { queue } = this.config.connections;
+    if (!this.#cell.queued.addWithin(1, queue * Math.max(1, this.replicas.length))) return false;
+    this.#queue.join(waiter, deadline);
+    this.#look ??= setInterval(() => this.#serve(), LOOK);
+    return true;
+  }
+
+  /** Waits for a replica that is up; false when too many do already. `bytes`: what the exchange keeps in memory. */
+  hold(waiter: Waiter, deadline: number, bytes: number, limits: ResolvedHold): boolean {
+    if (!this.#cell.held.addWithin(1, limits.exchanges)) return false;
+    if (!this.#cell.heldBytes.addWithin(bytes, limits.bytes)) {
+      this.#cell.held.add(-1);
+      return false;
+    }
+    this.#held.join(waiter, deadline);
+    return true;
+  }
+
+  /** The client is gone. */
+  leaveQueue(waiter: Waiter): void {
+    if (this.#queue.leave(waiter)) this.leftQueue();
+  }
+
+  leaveHold(waiter: Waiter, bytes: number): void {
+    if (this.#held.leave(waiter)) this.leftHold(bytes);
+  }
+
+  /** To be called by a waiter that was told something. */
+  leftQueue(): void {
+    this.#cell.queued.add(-1);
+    if (this.#queue.length > 0 || this.#look === null) return;
+    clearInterval(this.#look);
+    this.#look = null;
+  }
+
+  leftHold(bytes: number): void {
+    this.#cell.held.add(-1);
+    this.#cell.heldBytes.add(-bytes);
+  }
+
+  #serve(): void {
+    this.#queue.serve(() => this.replicas.some(({ pool }) => pool.hasRoom));
+  }
+
+  // ---- from replicas and attempts ----
+
+  get isWantedElsewhere(): boolean {
+    const { queued } = this.#cell;
+    return queued.value > queued.own;
+  }
+
+  onRoom(): void {
+    if (this.#queue.length === 0 || this.#serveSoon) return;
+    this.#serveSoon = true;
+    // Not from within the connection that has just become free.
+    setImmediate(() => {
+      this.#serveSoon = false;
+      this.#serve();
+    });
+  }
+
+  onSuspect(replica: Replica): void {
+    this.#events.suspect(replica.id);
+  }
+
+  onProbed(replica: Replica, outcome: Outcome): void {
+    this.#events.probed(replica.id, outcome);
+  }
+
+  /** A connection to a replica failed. */
+  onUnreachable(replica: Replica): void {
+    this.#reportUnreachable(replica.id);
+  }
+
+  #reportUnreachable(replica: number): void {
+    if (this.now - this.#lastReport < REPORT) return;
+    this.#lastReport = this.now;
+    this.#events.unreachable(replica);
+  }
+
+  /** A connection to a replica stands, after none did. */
+  onReached(): void {
+    this.unreachable = false;
+    this.#serveHeld();
+  }
+
+  // ---- the clock ----
+
+  /** Called several times a second. */
+  tick(now: number): void {
+    this.now = now;
+    this.budget.tick(now);
+    for (const replica of this.replicas) replica.tick(now);
+    for (const replica of this.#leaving) {
+      replica.pool.expire(now);
+      if (replica.pool.size === 0) this.#leaving.delete(replica);
+    }
+    this.#choice.tick(this.replicas);
+    this.#queue.expire(now);
+    this.#held.expire(now);
+    this.#serveHeld();
+  }
+
+  /** Lets those go who waited for a replica that is up; while none can be reached, one of them to see. */
+  #serveHeld(): void {
+    if (this.#held.length === 0) return;
+    // Whoever waits is worth an early look at all replicas.
+    this.#reportUnreachable(0);
+    if (this.isUp) this.#held.serve(() => true, this.unreachable ? 1 : undefined);
+  }
+
+  /** Closes what is idle, for a worker that ends. */
+  close(): void {
+    for (const replica of this.replicas) replica.pool.closeIdle();
+    if (this.#look !== null) clearInterval(this.#look);
+    this.#look = null;
   }
 }

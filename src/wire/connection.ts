@@ -4,26 +4,36 @@
 
 import type { Socket } from 'node:net';
 import { performance } from 'node:perf_hooks';
+import { BodyWriter } from './body-writer.ts';
 import { MalformedMessage } from './malformed-message.ts';
 import { type ConnectionTarget, openSocket } from './open-socket.ts';
+import { SCRATCH } from './read-buffers.ts';
 import type { ConnectionOwner, FailureKind, ResponseHandler } from './response-handler.ts';
 import { ResponseReader } from './response-reader.ts';
-import { UnsentChunks } from './unsent-chunks.ts';
+import type { TunnelEnd, TunnelObserver } from './tunnel-end.ts';
+import { breakOff, type TunnelOwner, TunnelSocket } from './tunnel-socket.ts';
 
 const NO_DEADLINE = Number.POSITIVE_INFINITY;
+/**
+ * Where a tunnel is read into. Shorter than other reads, because thousands of tunnels may each hold a read that
+ * their client does not take.
+ */
+const TUNNEL_SCRATCH = SCRATCH.subarray(0, 16 * 1024);
 
 export interface SendOptions {
   /** `write` and `end` follow. */
   readonly hasBody: boolean;
   /** The request is a HEAD: its answer has no body. */
   readonly bodiless: boolean;
+  /** The request asks for another protocol: a 101 may answer it. */
+  readonly upgrade: boolean;
   /** Milliseconds from the end of the request to the head of the response. */
   readonly responseTimeout: number;
   /** Milliseconds without a byte in the middle of a body. */
   readonly idleTimeout: number;
 }
 
-export class Connection {
+export class Connection implements TunnelOwner {
   /** `performance.now()` after which `expire` is due. */
   deadline: number = NO_DEADLINE;
   /** Exchanges sent on this connection, the current one included. */
@@ -33,8 +43,9 @@ export class Connection {
   readonly #socket: Socket;
   readonly #owner: ConnectionOwner;
   readonly #reader = new ResponseReader();
-  readonly #unsent = new UnsentChunks();
+  readonly #body: BodyWriter;
   #handler: ResponseHandler | null = null;
+  #tunnel: TunnelSocket | null = null;
   #closed = false;
   #paused = false;
   /** A byte of the current response has arrived. */
@@ -47,10 +58,11 @@ export class Connection {
     this.#owner = owner;
     this.deadline = performance.now() + target.connectTimeout;
     const socket = openSocket(target, {
-      buffer: () => this.#reader.buffer,
+      buffer: () => (this.#tunnel === null ? this.#reader.buffer : TUNNEL_SCRATCH),
       callback: (size, bytes) => this.#onRead(size, bytes as Buffer),
     });
     this.#socket = socket;
+    this.#body = new BodyWriter(socket);
     socket.on(target.tls === null ? 'connect' : 'secureConnect', () => this.#onConnect());
     socket.on('drain', () => this.#onDrain());
     socket.on('end', () => this.#onFin());
@@ -60,7 +72,7 @@ export class Connection {
 
   /** Free and alive: the next exchange may be sent. */
   get isIdle(): boolean {
-    return this.#handler === null && !this.#closed && this.connected;
+    return this.#handler === null && this.#tunnel === null && !this.#closed && this.connected;
   }
 
   /** Seconds the server said it keeps an idle connection, or -1. */
@@ -71,7 +83,7 @@ export class Connection {
   /** Sends a request head, on a connection that is idle or was just opened. */
   send(head: string, handler: ResponseHandler, options: SendOptions): void {
     this.#handler = handler;
-    this.#reader.begin(handler, options.bodiless);
+    this.#reader.begin(handler, options.bodiless, options.upgrade);
     this.#requestDone = !options.hasBody;
     this.#responseTimeout = options.responseTimeout;
     this.#idleTimeout = options.idleTimeout;
@@ -86,20 +98,8 @@ export class Connection {
    * now on, any other is copied. `framed` adds chunk framing.
    */
   write(piece: Buffer, owned: boolean, framed: boolean): boolean {
-    const socket = this.#socket;
     this.deadline = performance.now() + this.#idleTimeout;
-    const chunk = this.#unsent.take(piece, owned);
-    if (!framed) socket.write(chunk);
-    else {
-      socket.cork();
-      socket.write(`${chunk.length.toString(16)}\r\n`, 'latin1');
-      socket.write(chunk);
-      socket.write('\r\n', 'latin1');
-      socket.uncork();
-    }
-    // Mostly the kernel has taken the bytes by now.
-    if (socket.writableLength === 0) this.#unsent.release();
-    return !socket.writableNeedDrain;
+    return this.#body.write(piece, owned, framed);
   }
 
   /** Ends the request body; with chunked framing `trailers` may hold field lines, each with its CRLF. */
@@ -122,14 +122,45 @@ export class Connection {
     this.#socket.resume();
   }
 
-  /** Closes at once and forgets the exchange; its handler hears nothing more. */
+  /** Closes at once and forgets the exchange, whose handler hears nothing more; a tunnel is broken off. */
   destroy(): void {
     this.#handler = null;
     this.#close();
   }
 
+  /**
+   * Makes a tunnel of the connection, for good. To be called from `onUpgrade`; `begin` is called here. `deadline` is
+   * the observer's from now on.
+   */
+  openTunnel(observer: TunnelObserver): TunnelEnd {
+    const tunnel = new TunnelSocket(this.#socket, this);
+    this.#handler = null;
+    this.#tunnel = tunnel;
+    this.deadline = NO_DEADLINE;
+    this.#reader.stop();
+    tunnel.begin(observer);
+    return tunnel;
+  }
+
+  finishTunnel(): void {
+    if (this.#socket.writableFinished) this.#close();
+    else this.#socket.once('finish', () => this.#close());
+  }
+
+  /**
+   * The owner doubts, for `reason`, that the server is still there. What is not connected yet fails; an exchange
+   * that has got no byte of its answer is told; everything else goes on.
+   */
+  interrupt(reason: string): void {
+    const handler = this.#handler;
+    if (handler === null) return;
+    if (!this.connected) this.#fail('connect-failed', reason);
+    else if (!this.#receivedAny) handler.onInterrupted();
+  }
+
   /** Called by the owner's clock when `deadline` has passed. */
   expire(): void {
+    if (this.#tunnel !== null) return this.#tunnel.expire();
     if (this.#handler === null && this.connected) return this.#close();
     if (!this.connected) return this.#fail('connect-timeout', 'no connection in time');
     if (this.#reader.head !== null || !this.#requestDone)
@@ -157,7 +188,7 @@ export class Connection {
   }
 
   #onDrain(): void {
-    this.#unsent.release();
+    this.#body.drained();
     if (this.#handler === null) return;
     if (!this.#requestDone) this.deadline = performance.now() + this.#idleTimeout;
     this.#handler.onDrain();
@@ -165,7 +196,8 @@ export class Connection {
 
   /** The server said it sends no more. That ends a close-delimited body and breaks anything else. */
   #onFin(): void {
-    if (this.#handler !== null && this.#reader.head?.framing === 'close') this.#complete(false);
+    if (this.#tunnel !== null) this.#tunnel.inputEnd();
+    else if (this.#handler !== null && this.#reader.head?.framing === 'close') this.#complete(false);
     else this.#onGone('closed by the replica');
   }
 
@@ -189,14 +221,20 @@ export class Connection {
     if (this.#closed) return;
     this.#closed = true;
     this.#reader.stop();
-    this.#unsent.forget();
+    this.#body.forget();
     this.deadline = NO_DEADLINE;
-    this.#socket.destroy();
+    if (this.#tunnel === null) this.#socket.destroy();
+    else breakOff(this.#socket);
     this.#owner.onClosed(this);
+    this.#tunnel?.gone();
   }
 
   /** Returns false to stop reading. */
   #onRead(size: number, bytes: Buffer): boolean {
+    if (this.#tunnel !== null) {
+      this.#tunnel.take(bytes, 0, size, false);
+      return true;
+    }
     const handler = this.#handler;
     if (handler === null) {
       // Nobody asked: bytes on an idle connection would answer the next request (response queue poisoning).
@@ -207,6 +245,7 @@ export class Connection {
     try {
       const result = this.#reader.read(bytes, size);
       if (this.#handler !== handler) return false;
+      if (result === 'upgrade') return this.#upgrade(handler, bytes, size);
       if (result !== 'more') this.#complete(result === 'complete');
       else {
         handler.onPause();
@@ -217,6 +256,20 @@ export class Connection {
       this.#fail(this.#reader.head === null ? 'malformed' : 'body-aborted', error.message);
     }
     return !this.#paused;
+  }
+
+  /** The server has switched protocols; what follows its 101 is the first of the tunnel. */
+  #upgrade(handler: ResponseHandler, bytes: Buffer, size: number): boolean {
+    const { head, end } = this.#reader;
+    this.deadline = NO_DEADLINE;
+    handler.onUpgrade(head!);
+    const tunnel = this.#tunnel;
+    if (tunnel === null) {
+      this.destroy();
+      return false;
+    }
+    if (end < size) tunnel.take(bytes, end, size, false);
+    return true;
   }
 
   /** The response is whole. Frees the connection first, so that the handler may send on it at once. */

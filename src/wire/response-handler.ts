@@ -38,6 +38,16 @@ export interface ResponseHandler {
   onFailure(failure: WireFailure): void;
   /** `write` returned false before and may be called again. */
   onDrain(): void;
+  /**
+   * A 101 came, to a request that was sent with `upgrade`. The handler must call `openTunnel` or `destroy` before it
+   * returns, and hears nothing more. What the 101 brought with it is handed over after that.
+   */
+  onUpgrade(head: ResponseHead): void;
+  /**
+   * The owner doubts that an answer will come, and no byte of it has. The handler may destroy the connection and
+   * go elsewhere, or go on waiting. See `Connection.interrupt`.
+   */
+  onInterrupted(): void;
 }
 
 /** Who keeps connections. */

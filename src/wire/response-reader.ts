@@ -12,16 +12,22 @@ import { MAX_HEAD, parseResponseHead, type ResponseHead } from './response-head.
 /** Most interim responses before the final one. */
 const MAX_INTERIM = 16;
 
-/** `excess`: complete, but bytes follow that belong to nobody. */
-export type ReadResult = 'more' | 'complete' | 'excess';
+/**
+ * `excess`: complete, but bytes follow that belong to nobody. `upgrade`: a 101 that was asked for; from `end` on the
+ * bytes are not HTTP.
+ */
+export type ReadResult = 'more' | 'complete' | 'excess' | 'upgrade';
 
 export class ResponseReader {
   /** The final head, once it is here. */
   head: ResponseHead | null = null;
   /** Trailer fields, once complete. */
   trailers: string[] = [];
+  /** Where the final head ended in the read that brought it. */
+  end = 0;
   #handler: ResponseHandler | null = null;
   #bodiless = false;
+  #upgrade = false;
   #interims = 0;
   #partialHead: Buffer | null = null;
   #remaining = 0;
@@ -37,10 +43,11 @@ export class ResponseReader {
     return this.#ownBuffer ?? SCRATCH;
   }
 
-  /** Expects a response for `handler`; `bodiless` when the request was a HEAD. */
-  begin(handler: ResponseHandler, bodiless: boolean): void {
+  /** Expects a response for `handler`; `bodiless` when the request was a HEAD, `upgrade` when 101 may answer it. */
+  begin(handler: ResponseHandler, bodiless: boolean, upgrade: boolean): void {
     this.#handler = handler;
     this.#bodiless = bodiless;
+    this.#upgrade = upgrade;
     this.#interims = 0;
     this.head = null;
     this.trailers = NO_TRAILERS;
@@ -66,6 +73,10 @@ export class ResponseReader {
       if (this.#handler === null || (at === size && this.head === null)) return 'more';
     }
     const head: ResponseHead = this.head;
+    if (head.status === 101) {
+      this.end = at;
+      return 'upgrade';
+    }
     switch (head.framing) {
       case 'none':
         return at === size ? 'complete' : 'excess';
@@ -143,8 +154,12 @@ export class ResponseReader {
     if (end - start > MAX_HEAD) throw new MalformedMessage('the response head is too long');
     const head = parseResponseHead(bytes, start, end, this.#bodiless);
     if (head.status < 200) {
-      // 101 was not asked for, and 100 answers an Expect that we never send on.
-      if (head.status === 101) throw new MalformedMessage('101 without an upgrade');
+      if (head.status === 101) {
+        if (!this.#upgrade) throw new MalformedMessage('101 without an upgrade');
+        this.head = head;
+        return;
+      }
+      // 100 answers an Expect that we never send on.
       if (++this.#interims > MAX_INTERIM) throw new MalformedMessage('too many interim responses');
       if (head.status !== 100) this.#handler!.onInterim(head.status, head.fields);
       return;

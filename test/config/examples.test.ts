@@ -26,6 +26,15 @@ function routes(config: ResolvedConfig, host: ResolvedHost): string[] {
   });
 }
 
+/** Which path tells whether a replica lives. Never one that asks a database: `load` sees that nothing is warned of. */
+const checks = (config: ResolvedConfig) =>
+  Object.fromEntries(config.upstreams.map(({ name, health }) => [name, health?.path]));
+
+/** Both stacks are deployed with Compose, which leaves a gap: every route waits it out. */
+function assertHolds(config: ResolvedConfig): void {
+  for (const { hold } of config.policies) assert.equal(hold?.time, 5000);
+}
+
 const LUMIRA = {
   frameOptions: 'SAMEORIGIN',
   contentTypeOptions: 'nosniff',
@@ -50,6 +59,13 @@ test('routes.config.ts is the Lumira stack', async () => {
     crm: ['http://dolibarr:80'],
   });
 
+  assert.deepEqual(checks(config), {
+    main: '/health.json',
+    desk: '/health.json',
+    api: '/api/health',
+    crm: '/robots.txt',
+  });
+
   const main = hostOf(config, 'oraclelumira.com');
   const desk = hostOf(config, 'desk.oraclelumira.com');
   const crm = hostOf(config, 'crm.oraclelumira.com');
@@ -63,6 +79,7 @@ test('routes.config.ts is the Lumira stack', async () => {
   assert.deepEqual(config.policies[crm.policies]!.security, LUMIRA);
   for (const host of config.hosts)
     for (const route of host.routes) assert.equal(route.policies, host.policies);
+  assertHolds(config);
 });
 
 test("examples/orchestra.routes.config.ts is the Orchestr'A stack", async () => {
@@ -83,6 +100,13 @@ test("examples/orchestra.routes.config.ts is the Orchestr'A stack", async () => 
     config.upstreams.map(({ replicas }) => replicas[0]!.url),
     ['http://frontend:80', 'http://backend:4000', 'http://minio:9000', 'http://minio:9001'],
   );
+  assert.deepEqual(checks(config), {
+    frontend: '/health',
+    backend: '/api/health',
+    'minio-api': '/minio/health/live',
+    'minio-console': '/',
+  });
+  assertHolds(config);
   assert.deepEqual(routes(config, hostOf(config, 'minio.orchestra.example.com')), [
     '/* → proxy minio-console',
   ]);

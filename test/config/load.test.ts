@@ -183,7 +183,7 @@ test('ten mistakes give ten problems', async () => {
   const found = await linesOf(`export default {
     trustedProxies: 2,
     upstreams: {
-      api: { replicas: ['http://api-1:3000/v1', 'http://api-2:3000'], health: '/health' },
+      api: { replicas: ['http://api-1:3000/v1', 'http://api-2:3000'], health: 'health' },
       crm: { replicas: ['http://crm'], timeouts: { connect: 3 } },
     },
     hosts: {
@@ -202,12 +202,12 @@ test('ten mistakes give ten problems', async () => {
   assert.deepEqual(found, [
     'trustedProxies: a hop count (2) does not say who may be believed; list the networks of your proxies, such as ["10.0.0.0/8"]',
     'upstreams.api.replicas[0]: must end after the port: a replica has no path or query. Write "http://api-1:3000"',
-    'upstreams.api.health: health checks: not in this version yet; remove this field',
+    'upstreams.api.health: must start with "/"',
     'upstreams.crm.timeouts.connect: 3 has no unit; write a duration as text, such as "60s"',
     'hosts["a.com"].redirectFrom[0]: the name "b.com" is taken already, by hosts["b.com"]',
     'hosts["a.com"].policies.headers.response.set.Connection: the header "Connection" belongs to one connection; the gateway writes it for each side itself',
     'hosts["a.com"].routes["/api/*"].proxy: no upstream named "apii". Known: api, crm. Did you mean "api"?',
-    'hosts["a.com"].routes["/crm/*"].porxy: unknown field. Known: proxy, spa, files, redirect, respond, security, headers, cache, compress, timeouts. Did you mean "proxy"?',
+    'hosts["a.com"].routes["/crm/*"].porxy: unknown field. Known: proxy, spa, files, redirect, respond, security, headers, cache, compress, timeouts, maintenance, hold, retry. Did you mean "proxy"?',
     'hosts["a.com"].routes["/both"]: has 2 actions, proxy and redirect; keep one',
     'hosts["b.com"].routes["/*"].security.csp["default-src"][0]: needs its quotes: "\'self\'"',
   ]);

@@ -1,7 +1,14 @@
 // Host names, addresses, networks, patterns and redirect targets: what may be written, and what is said otherwise.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { hostNameProblem, networkProblem, parseListen, parseReplica } from '../../src/config/names.ts';
+import {
+  hostNameProblem,
+  networkProblem,
+  parseListen,
+  parseReplica,
+  parseServer,
+  parseSrv,
+} from '../../src/config/names.ts';
 import { patternProblem } from '../../src/config/path-pattern.ts';
 import { redirectTargetProblem } from '../../src/config/redirect-target.ts';
 
@@ -135,9 +142,9 @@ test('trusted networks are networks, and never everybody (HH-09)', () => {
     '::ffff:10.0.0.0/104',
     '1.2.3.4/32',
   ]) {
-    assert.equal(networkProblem(network), undefined, network);
+    assert.equal(networkProblem(network, 'is everybody'), undefined, network);
   }
-  refused(networkProblem, {
+  refused((network) => networkProblem(network, 'would believe everybody'), {
     '0.0.0.0/0': /would believe everybody/,
     '::/0': /would believe everybody/,
     '10.0.0.0/0': /would believe everybody/,
@@ -152,6 +159,52 @@ test('trusted networks are networks, and never everybody (HH-09)', () => {
     loopback: /is not a network; write, say, "10.0.0.0\/8"/,
     '10.0.0': /is not a network/,
     '': /is not a network/,
+  });
+});
+
+test('SRV records have a name and nothing else', () => {
+  assert.deepEqual(parseSrv('_http._tcp.API.internal'), {
+    url: 'srv http://_http._tcp.api.internal',
+    secure: false,
+    host: '_http._tcp.api.internal',
+    port: 0,
+  });
+  assert.deepEqual(parseSrv('api.service.consul', 'https'), {
+    url: 'srv https://api.service.consul',
+    secure: true,
+    host: 'api.service.consul',
+    port: 0,
+  });
+  refused((name) => parseSrv(name), {
+    '': /is empty; write only the name, such as "_http\._tcp\.api\.internal"/,
+    'http://api': /is a URL; .* \(https has a field of its own, scheme\)/,
+    'api:80': /has a port, which the records say/,
+    '10.0.0.1': /is an address, which has no records/,
+    'a b': /has a blank/,
+    '*.api': /"\*" is not a valid label/,
+    'api.': /without the final dot/,
+    'é.fr': /punycode form, "xn--9ca\.fr"/,
+  });
+});
+
+test('DNS servers are addresses, with a port or without', () => {
+  const servers = {
+    '127.0.0.11': '127.0.0.11:53',
+    '10.0.0.2:5353': '10.0.0.2:5353',
+    '::1': '[::1]:53',
+    '[::1]': '[::1]:53',
+    '[fd00::2]:5353': '[fd00::2]:5353',
+  };
+  for (const [text, server] of Object.entries(servers)) assert.deepEqual(parseServer(text), { server });
+  refused((text) => parseServer(text), {
+    '': /"" is not the address of a server; write, say, "127\.0\.0\.11" or "\[::1\]:53"/,
+    'dns.internal': /"dns\.internal" is not the address of a server/,
+    'udp://10.0.0.2': /is not the address of a server/,
+    '10.0.0.2:0': /"0" is not a port \(1 to 65535\)/,
+    '10.0.0.2:65536': /"65536" is not a port/,
+    '[10.0.0.2]:53': /is not the address of a server/,
+    'fe80::1%eth0': /is not the address of a server/,
+    '10.0.0.2:': /is not the address of a server/,
   });
 });
 

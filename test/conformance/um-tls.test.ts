@@ -79,7 +79,7 @@ const post = (host: string) => `POST / HTTP/1.1\r\nHost: ${host}\r\nContent-Leng
 for (const host of ['checked.test', 'checkednamed.test', 'misnamed.test']) {
   test(`a self-signed or misnamed certificate: ${host}`, async () => {
     const before = replica.requests.length;
-    await rig.run(post(host), { answers: [502] });
+    await rig.run(post(host), { answers: [503] });
     assert.equal(replica.requests.length, before, 'no request reached the unknown peer');
     assert.equal(replica.connections.at(-1)?.size ?? 0, 0, 'and no byte of one');
   });
@@ -97,7 +97,7 @@ for (const host of ['trusted.test', 'trustednamed.test', 'unchecked.test']) {
 }
 test('an https replica that answers in plain text', async () => {
   await rig.run(post('plain.test'), {
-    answers: [502],
+    answers: [503],
     check: ([response]) => assert.doesNotMatch(response!.body.toString(), /plain text/),
   });
   assert.equal(plainSockets, 1);
@@ -106,7 +106,7 @@ test('an https replica that speaks first, in plain text', async () => {
   const timer = setInterval(greets, 5);
   try {
     await rig.run(post('chatty.test'), {
-      answers: [502],
+      answers: [503],
       check: ([response]) => assert.doesNotMatch(response!.body.toString(), /unasked/),
     });
   } finally {

@@ -17,7 +17,7 @@ test('a log that nobody reads any more does not stop the gateway', async (t) => 
   stdout!.destroy();
   await once(stdout!, 'close');
   // Each of these writes a line, from a worker, into a pipe without a reader.
-  for (let i = 0; i < 5; i++) assert.equal((await ask(gateway.port, '/')).status, 502);
+  for (let i = 0; i < 5; i++) assert.equal((await ask(gateway.port, '/')).status, 503);
   assert.equal((await ask(gateway.port, '/ok')).text, 'ok');
   assert.equal(gateway.exit, undefined);
   assert.deepEqual(await gateway.stop(), { code: 0, signal: null });

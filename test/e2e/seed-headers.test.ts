@@ -119,10 +119,10 @@ function headerTests(
       });
     }
     for (const target of ['/', HASHED, '/api/orders']) {
-      test(`${host}: 502 of ${target}${secure ? ', over https' : ''}`, async () => {
+      test(`${host}: 503 of ${target}${secure ? ', over https' : ''}`, async () => {
         const headers = secure ? HTTPS : {};
         const reply = await ask(stack().broken.port, target, { host, headers });
-        assert.equal(reply.status, 502);
+        assert.equal(reply.status, 503);
         assertHeaders(reply, expected, secure);
       });
     }

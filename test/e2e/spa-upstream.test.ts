@@ -245,18 +245,18 @@ test('an asset too large to keep passes through, with and without a length', asy
 
 test('a container that is down: a page for people, JSON for programs, and memory goes on', async () => {
   const page = await get('/orders', { host: 'down.test', headers: HTML });
-  assert.deepEqual([page.status, page.header('cache-control')], [502, 'no-store']);
+  assert.deepEqual([page.status, page.header('cache-control')], [503, 'no-store']);
   assert.match(page.header('content-type')!, /^text\/html/);
   assert.equal(/127\.0\.0\.1|ECONN|:\d{4}/.test(page.text), false);
   const script = await get(HASHED, { host: 'down.test' });
-  assert.equal(script.status, 502);
+  assert.equal(script.status, 503);
   assert.match(script.header('content-type')!, /^application\/json/);
 
   await get(`${HASHED}?down`);
   replica.refuse();
   for (const connection of replica.connections) connection.reset();
   assert.equal((await get(`${HASHED}?down`)).text, SCRIPT);
-  assert.equal((await get('/logo.png')).status, 502);
+  assert.equal((await get('/logo.png')).status, 503);
   await replica.accept();
   assert.equal((await get('/logo.png')).status, 200);
 });

@@ -11,7 +11,7 @@ import { ask, openConnection, RecordedExchange, RecordedOwner } from './recorded
 /** What the reader alone makes of bytes that arrive in one piece. */
 function verdict(bytes: Buffer, bodiless: boolean): 'reusable' | 'gone' {
   const reader = new ResponseReader();
-  reader.begin(new RecordedExchange(), bodiless);
+  reader.begin(new RecordedExchange(), bodiless, false);
   try {
     const whole = reader.read(bytes, bytes.length) === 'complete';
     return whole && reader.head!.keepAlive ? 'reusable' : 'gone';

@@ -7,6 +7,7 @@ import { type AddressInfo, createServer } from 'node:net';
 import { suite, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ConnectionPool } from '../../src/upstream/connection-pool.ts';
+import { SharedCount } from '../../src/upstream/shared-count.ts';
 import type { Connection } from '../../src/wire/connection.ts';
 import { selfSigned } from '../support/certificates.ts';
 import type { Scope } from '../support/fixtures.ts';
@@ -94,9 +95,11 @@ suite('the pool', () => {
 
   async function pooled(t: Scope, headers: Record<string, string>): Promise<[ConnectionPool, Connection]> {
     const replica = await startReplica(t, answer('x', headers));
-    const pool = new ConnectionPool(target(replica.port));
+    const open = new SharedCount(new Int32Array(2), 0, 1);
+    const owner = { open, max: 8, isWantedElsewhere: false, onRoom: () => {} };
+    const pool = new ConnectionPool(target(replica.port), owner);
     t.after(() => pool.closeIdle());
-    const connection = pool.take();
+    const connection = pool.take()!;
     await ask(connection).done();
     return [pool, connection];
   }

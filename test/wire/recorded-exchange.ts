@@ -36,6 +36,11 @@ export class RecordedExchange implements ResponseHandler {
   failure: WireFailure | undefined;
   /** Bodies too long to keep are only counted. */
   keeping = true;
+  interruptions = 0;
+  /** What to do with a 101; nothing, if not set. */
+  upgrade: ((head: ResponseHead) => void) | undefined;
+  /** What to do when interrupted; go on waiting, if not set. */
+  interrupted: (() => void) | undefined;
   /** Called for each piece of the body. */
   onPiece: ((size: number) => void) | undefined;
   #changed: () => void = () => {};
@@ -81,6 +86,19 @@ export class RecordedExchange implements ResponseHandler {
 
   onDrain(): void {
     this.drains++;
+    this.#changed();
+  }
+
+  onUpgrade(head: ResponseHead): void {
+    if (this.over) throw new Error('an upgrade after the end');
+    this.head = head;
+    this.upgrade?.(head);
+    this.#changed();
+  }
+
+  onInterrupted(): void {
+    this.interruptions++;
+    this.interrupted?.();
     this.#changed();
   }
 
@@ -137,7 +155,13 @@ export function ask(
 ): RecordedExchange {
   const exchange = new RecordedExchange();
   const { head = GET, ...rest } = options;
-  const defaults: SendOptions = { hasBody: false, bodiless: false, responseTimeout: 5000, idleTimeout: 5000 };
+  const defaults: SendOptions = {
+    hasBody: false,
+    bodiless: false,
+    upgrade: false,
+    responseTimeout: 5000,
+    idleTimeout: 5000,
+  };
   connection.send(head, exchange, { ...defaults, ...rest });
   return exchange;
 }

@@ -21,10 +21,10 @@ interface Outcome {
 }
 
 /** Feeds reads one after another, as a socket does, and stops where a connection would. */
-function feed(pieces: Buffer[], bodiless = false): Outcome {
+function feed(pieces: Buffer[], bodiless = false, upgrade = false): Outcome {
   const reader = new ResponseReader();
   const seen = new RecordedExchange();
-  reader.begin(seen, bodiless);
+  reader.begin(seen, bodiless, upgrade);
   let result: Outcome['result'] = 'more';
   let read = 0;
   for (const piece of pieces) {
@@ -39,7 +39,7 @@ function feed(pieces: Buffer[], bodiless = false): Outcome {
       if (!(error instanceof MalformedMessage)) throw error;
       result = 'refused';
     }
-    read += piece.length;
+    read += result === 'upgrade' ? reader.end : piece.length;
     if (result !== 'more') break;
   }
   return {
@@ -124,17 +124,27 @@ suite('a response is read the same however it arrives', () => {
   test('101 is refused: nobody asked for it', () => {
     assert.equal(feed([bytesOf('HTTP/1.1 101 Switching Protocols¶Upgrade: x¶¶')]).result, 'refused');
   });
+
+  test('101 that was asked for ends HTTP, after interim heads too, however it arrives', () => {
+    const bytes = bytesOf('HTTP/1.1 103 X¶¶HTTP/1.1 101 X¶Upgrade: x¶¶HTTP/1.1 200 OK¶¶');
+    const size = bytes.indexOf('HTTP/1.1 200');
+    for (let split = 1; split <= size; split++) {
+      const seen = feed([bytes.subarray(0, split), bytes.subarray(split)], false, true);
+      assert.deepEqual([seen.result, seen.interims, seen.body], ['upgrade', [103], ''], `split at ${split}`);
+      assert.equal(seen.read, size, `split at ${split}`);
+    }
+  });
 });
 
 suite('mutated responses', () => {
   test('are read or refused the same way however they arrive, and as a second parser reads them', () => {
     const random = generator(0x9a7f15);
-    const counts = { complete: 0, excess: 0, more: 0, refused: 0 };
+    const counts: Record<string, number> = { complete: 0, excess: 0, more: 0, refused: 0 };
     for (let round = 0; round < 20_000; round++) {
       const [, text, bodiless] = RESPONSES[random(RESPONSES.length)]!;
       const bytes = mutate(bytesOf(text), random);
       const whole = feed([bytes], bodiless);
-      counts[whole.result]++;
+      counts[whole.result]!++;
       const shown = JSON.stringify(bytes.toString('latin1'));
       const single = feed(inPieces(bytes, 1), bodiless);
       if (whole.result === 'excess') assert.equal(single.result, 'complete', shown);

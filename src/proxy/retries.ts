@@ -1,0 +1,53 @@
+// How often the request of one exchange may still be sent, by the rules of its route and the budget of its upstream.
+import type { ResolvedRetry } from '../config/resolved.ts';
+import { DEFAULT_RETRY, type Upstream } from '../upstream/upstream.ts';
+import type { RoutePlan } from './exchange.ts';
+import { retryWait } from './failures.ts';
+
+export class Retries {
+  /** null for no second attempt at all. */
+  readonly rules: ResolvedRetry | null;
+  readonly #upstream: Upstream;
+  /** Attempts that reached a replica. */
+  #sent: number;
+  #timer: NodeJS.Timeout | null = null;
+
+  /**
+   * @param wanted what the route wants otherwise than its upstream
+   * @param sent attempts begun so far
+   */
+  constructor(wanted: RoutePlan['retry'], upstream: Upstream, sent: number) {
+    this.#upstream = upstream;
+    this.#sent = sent;
+    const own = upstream.config.retry;
+    if (wanted === false) this.rules = null;
+    else this.rules = wanted === null ? own : { ...(own ?? DEFAULT_RETRY), ...wanted };
+  }
+
+  /** The attempt that failed never reached its replica: it does not count. */
+  uncount(): void {
+    this.#sent--;
+  }
+
+  /** Takes one further attempt, after a reset or an answer with a status, if the rules and the budget have one. */
+  take(after: 'reset' | number): boolean {
+    const { rules } = this;
+    if (rules === null || this.#sent >= rules.attempts) return false;
+    if (after === 'reset' ? !rules.reset : !rules.statuses.includes(after)) return false;
+    return this.#upstream.budget.take();
+  }
+
+  /** Counts an attempt. */
+  count(): void {
+    this.#sent++;
+  }
+
+  /** Calls back after a random wait. */
+  wait(callback: () => void): void {
+    this.#timer = setTimeout(callback, retryWait(this.#sent));
+  }
+
+  cancel(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+  }
+}

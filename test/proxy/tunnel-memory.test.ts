@@ -1,0 +1,35 @@
+// WS-05: 2,000 tunnels whose readers do not read hold about a read or two each, and a long stream holds nothing.
+// In a network of its own with small buffers in the kernel: with the usual ones it would take gigabytes before the
+// gateway was left with a byte.
+// needs: unshare and ip, and the right to make a network namespace
+import assert from 'node:assert/strict';
+import { execFile, spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { promisify } from 'node:util';
+import type { CrowdReport } from './tunnel-crowd.ts';
+
+const KB = 1024;
+const SMALL_BUFFERS =
+  'ip link set lo up && echo "4096 16384 32768" >/proc/sys/net/ipv4/tcp_wmem && ' +
+  'echo "4096 131072 131072" >/proc/sys/net/ipv4/tcp_rmem && exec "$@"';
+const UNSHARE = process.getuid!() === 0 ? ['-n'] : ['-rn'];
+
+function canUnshare(): boolean {
+  return spawnSync('unshare', [...UNSHARE, 'sh', '-c', SMALL_BUFFERS, 'sh', 'true']).status === 0;
+}
+
+test('memory stays flat and small', {
+  skip: canUnshare() ? false : 'no network namespaces here',
+}, async () => {
+  const script = join(import.meta.dirname, 'tunnel-crowd.ts');
+  const args = [...UNSHARE, 'sh', '-c', SMALL_BUFFERS, 'sh', process.execPath, script, '2000'];
+  const { stdout } = await promisify(execFile)('unshare', args, { timeout: 300_000 });
+  const report = JSON.parse(stdout) as CrowdReport;
+  for (const { sent, arrived } of report.received) assert.equal(arrived, sent, 'every byte arrived');
+  assert.ok(report.toClients < 48 * KB, `${report.toClients} bytes for each client that does not read`);
+  // One read that the replica has not taken, and one that was under way when the client was paused.
+  assert.ok(report.toReplicas < 160 * KB, `${report.toReplicas} bytes for each replica that does not read`);
+  assert.ok(report.single < 32 * KB * KB, `${report.single} bytes for 200 MB to one slow reader`);
+  assert.deepEqual([report.opened, report.closed], [2001, 2001]);
+});
