@@ -10,10 +10,10 @@ import { startSpaServer } from './spa-server.ts';
 export type StandInKind = 'spa' | 'api' | 'page';
 
 export interface StandIn {
-  /** `http://127.0.0.1:PORT`, one for each replica. */
-  replicas: string[];
+  /** In the order of their numbers, which are part of their names. */
+  readonly replicas: readonly Served[];
   /** A few words for the table that `start --local` prints. */
-  describe: string;
+  readonly describe: string;
   close(): Promise<void>;
 }
 
@@ -37,7 +37,7 @@ export async function startStandIn(kind: StandInKind, name: string, replicas: nu
     spa: `sample SPA build (${build})`,
   };
   return {
-    replicas: servers.map((server) => server.url),
+    replicas: servers,
     describe: count + what[kind],
     async close() {
       await Promise.all(servers.map((server) => server.close()));

@@ -137,7 +137,7 @@ export interface RetryConfig {
 }
 
 export interface ConnectionsConfig {
-  /** Most connections to one replica. @default 256 */
+  /** Most connections to one replica. Tunnels such as WebSockets do not count, streams of events do. @default 256 */
   max?: number;
   /** Most exchanges that wait for one of them; more are answered 503 at once. @default 1024 */
   queue?: number;

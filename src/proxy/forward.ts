@@ -12,11 +12,11 @@ import type { AnswerSink, BodySource } from './answer.ts';
 import type { Exchange } from './exchange.ts';
 import { codeOf, isIdempotent, isRetriedStatus } from './failures.ts';
 import type { ForwardTarget } from './forward-target.ts';
-import { clientAuthority, passableTrailers, requestHead, upgradeFields } from './headers.ts';
+import { clientAuthority, passableTrailers, requestHead } from './headers.ts';
 import { type Failure, Recovery, type Sender } from './recovery.ts';
 import { RequestBody } from './request-body.ts';
 import { Tunnel } from './tunnel.ts';
-import { isVerifiedUpgrade, requestedUpgrade } from './upgrade.ts';
+import { isVerifiedUpgrade, requestedUpgrade, upgradeFields } from './upgrade.ts';
 import type { Tried } from './waiting.ts';
 
 /** Forwards an exchange. The sink hears `answer`, `body` and `end`, or `fail`, and never both ends. */
@@ -245,6 +245,7 @@ class Forward implements ResponseHandler, BodySource, Wish, Sender {
     }
     const connection = this.#connection!;
     this.#connection = null;
+    this.#replica!.pool.onTunnel(connection);
     this.#outcome = 'ok';
     this.#onAnswered(head);
     // The tunnel, and no response writer, hears of the client from now on.

@@ -1,14 +1,33 @@
 // `start --local`: the same config on a developer's machine. Hosts get names under `.localhost`, and upstreams
 // that do not answer get a stand-in from the demo.
-import { connect } from 'node:net';
-import type { ResolvedConfig, ResolvedUpstream } from '../config/resolved.ts';
+import type { ResolvedConfig, ResolvedHealth, ResolvedReplica, ResolvedUpstream } from '../config/resolved.ts';
+import { tryConnect } from './connect-probe.ts';
 
 const LOCAL_PORT = 8080;
 /** Milliseconds a replica has to accept a connection before a stand-in takes its place. */
 const PROBE = 500;
+/** Most stand-ins for one entry that says how many addresses its name should have. */
+const MOST_PER_ENTRY = 5;
+/** Longest interval of the checks of stand-ins, in milliseconds: whoever stops one wants to see something. */
+const INTERVAL = 2000;
+
+/** One replica of a stand-in, which can be made to fail. */
+export interface StandInReplica {
+  readonly name: string;
+  /** `http://127.0.0.1:PORT`, the same after a stop and a start. */
+  readonly url: string;
+  readonly state: 'running' | 'stopped' | 'paused';
+  /** Connections are refused from now on, and those that are open are cut. */
+  stop(): Promise<void>;
+  /** @throws Error when it cannot listen again */
+  start(): Promise<void>;
+  /** Accepts connections and answers nothing. */
+  pause(): void;
+  resume(): void;
+}
 
 export interface StandIn {
-  readonly replicas: string[];
+  readonly replicas: readonly StandInReplica[];
   readonly describe: string;
   close(): Promise<void>;
 }
@@ -25,15 +44,17 @@ export interface LocalStack {
 export async function prepareLocal(config: ResolvedConfig): Promise<LocalStack> {
   const standIns = new Map<string, StandIn>();
   const upstreams: ResolvedUpstream[] = [];
+  const answers = await Promise.all(config.upstreams.map(anyReplicaAnswers));
   for (const [index, upstream] of config.upstreams.entries()) {
-    if (await anyReplicaAnswers(upstream)) {
+    if (answers[index]) {
       upstreams.push(upstream);
       continue;
     }
+    const entries = upstream.replicas.flatMap(entriesOf);
     const start = await loadDemo();
-    const standIn = await start(standInKind(config, index), upstream.name, upstream.replicas.length);
+    const standIn = await start(standInKind(config, index), upstream.name, entries.length);
     standIns.set(upstream.name, standIn);
-    upstreams.push({ ...upstream, replicas: standIn.replicas.map(plainReplica) });
+    upstreams.push(replaced(upstream, entries, standIn));
   }
   const rename = localNames(config);
   const hosts = config.hosts.map((host) => ({
@@ -72,33 +93,49 @@ function standInKind(config: ResolvedConfig, upstream: number): 'spa' | 'api' | 
   for (const { pattern, action: index } of config.hosts.flatMap((host) => host.routes)) {
     const action = config.actions[index]!;
     if (action.kind === 'spa-upstream' && action.upstream === upstream) return 'spa';
-    if (action.kind === 'proxy' && action.upstream === upstream && pattern === '/*') kind = 'page';
+    const asked =
+      (action.kind === 'proxy' && action.upstream === upstream) ||
+      (action.kind === 'split' && action.parts.some((part) => part.upstream === upstream));
+    if (asked && pattern === '/*') kind = 'page';
   }
   return kind;
 }
 
-function plainReplica(url: string): ResolvedUpstream['replicas'][number] {
-  const { hostname, port } = new URL(url);
-  const plain = { srv: false, weight: 1, backup: false, expect: null };
-  return { url, secure: false, host: hostname, port: Number(port), ...plain };
+/** An entry stands for one replica, or for as many as its name should have addresses. */
+function entriesOf(entry: ResolvedReplica): ResolvedReplica[] {
+  return Array.from({ length: Math.min(entry.expect ?? 1, MOST_PER_ENTRY) }, () => entry);
+}
+
+/** The upstream with its stand-ins: what the config says of replicas holds for them, where they are does not. */
+function replaced(
+  upstream: ResolvedUpstream,
+  entries: readonly ResolvedReplica[],
+  standIn: StandIn,
+): ResolvedUpstream {
+  const replicas = standIn.replicas.map(({ url }, index) => {
+    const { hostname, port } = new URL(url);
+    const { weight, backup } = entries[index]!;
+    const where = { url, secure: false, host: hostname, port: Number(port), srv: false, expect: null };
+    return { ...where, weight, backup };
+  });
+  const health = upstream.health === null ? null : standInHealth(upstream.health);
+  return { ...upstream, replicas, discover: 'static', health };
+}
+
+/** The path is checked as ever. The port, the name and the status are those of the real one. */
+function standInHealth(health: ResolvedHealth): ResolvedHealth {
+  const interval = Math.min(health.interval, INTERVAL);
+  const timeout = Math.min(health.timeout, interval);
+  return { ...health, interval, timeout, port: null, host: null, status: [[200, 399]] };
 }
 
 async function anyReplicaAnswers(upstream: ResolvedUpstream): Promise<boolean> {
-  const answers = await Promise.all(upstream.replicas.map(({ host, port }) => accepts(host, port)));
+  const answers = await Promise.all(upstream.replicas.map(answersHere));
   return answers.includes(true);
 }
 
-function accepts(host: string, port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect({ host, port });
-    const end = (answer: boolean): void => {
-      clearTimeout(timer);
-      socket.destroy();
-      resolve(answer);
-    };
-    const timer = setTimeout(() => end(false), PROBE);
-    // Refused, unknown and unreachable all mean that a stand-in is wanted.
-    socket.once('error', () => end(false));
-    socket.once('connect', () => end(true));
-  });
+/** Refused, unknown and unreachable all mean that a stand-in is wanted. */
+async function answersHere({ host, port, srv }: ResolvedReplica): Promise<boolean> {
+  // SRV records are those of a cluster, which a developer's machine is no part of.
+  return !srv && (await tryConnect(host, port, PROBE)).outcome === 'accepted';
 }

@@ -19,6 +19,9 @@ export interface ReplicaStatus {
   readonly condition: ReplicaCondition;
   /** Result of the last check; '' when it has not been checked. */
   readonly lastCheck: string;
+  /** `sharedNow()` at its end, and the milliseconds it took; 0 and 0 when there was none. */
+  readonly lastCheckAt: number;
+  readonly lastCheckTook: number;
   readonly weight: number;
   readonly backup: boolean;
   /** Exchanges and tunnels under way, and connections, over all workers. */

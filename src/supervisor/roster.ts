@@ -4,7 +4,7 @@ import { isIP } from 'node:net';
 import type { ResolvedReplica, ResolvedUpstream } from '../config/resolved.ts';
 import { EjectionJudge } from '../upstream/ejection-judge.ts';
 import type { NameLookup } from '../upstream/name-lookup.ts';
-import { type FoundAddress, NameWatch } from '../upstream/name-watch.ts';
+import { type FoundAddress, NameWatch, type NameWatchOptions } from '../upstream/name-watch.ts';
 import type { Prober } from '../upstream/prober.ts';
 import { Checked, Ejection, ReplicaCell } from '../upstream/replica-cell.ts';
 import type { ReplicaRecord, UpstreamState } from '../upstream/replica-record.ts';
@@ -23,6 +23,8 @@ export interface RosterParts {
   readonly workers: number;
   /** Key of sticky cookies whose upstream names none. */
   readonly secret: string;
+  /** Where trouble with names is reported; the process log unless set. */
+  readonly log?: NameWatchOptions['log'];
   nextId(): number;
 }
 
@@ -95,15 +97,20 @@ export class Roster {
 
   status(): UpstreamStatus {
     const { queued, held } = this.#cell;
-    const replicas = [...this.#members.values()].map(({ record, cell, id }) => ({
-      url: record.url,
-      condition: conditionOf(cell),
-      lastCheck: this.#parts.prober.stateOf(id)?.lastDetail ?? '',
-      weight: record.weight,
-      backup: record.backup,
-      inFlight: cell.inFlight.value,
-      connections: cell.open.value,
-    }));
+    const replicas = [...this.#members.values()].map(({ record, cell, id }) => {
+      const check = this.#parts.prober.stateOf(id);
+      return {
+        url: record.url,
+        condition: conditionOf(cell),
+        lastCheck: check?.lastDetail ?? '',
+        lastCheckAt: check?.lastAt ?? 0,
+        lastCheckTook: check?.lastTook ?? 0,
+        weight: record.weight,
+        backup: record.backup,
+        inFlight: cell.inFlight.value,
+        connections: cell.open.value,
+      };
+    });
     return { name: this.#config.name, replicas, queued: queued.value, held: held.value };
   }
 
@@ -119,7 +126,7 @@ export class Roster {
   }
 
   #watch(replica: ResolvedReplica, index: number): NameWatch | null {
-    const { lookup, interval } = this.#parts;
+    const { lookup, interval, log } = this.#parts;
     const { host: name, port, srv, expect } = replica;
     if (!srv && (this.#config.discover === 'static' || isIP(name) !== 0)) return null;
     this.#found[index] = [];
@@ -136,6 +143,7 @@ export class Roster {
       interval,
       lookup,
       onChange,
+      log,
     });
   }
 

@@ -34,6 +34,8 @@ export class ConnectionPool implements ConnectionOwner {
   readonly #all = new Set<Connection>();
   /** A stack: the last one used is the least likely to have been closed by the replica. */
   readonly #idle: Connection[] = [];
+  /** Those that became tunnels: they stay open for hours, and do not count against `max`. */
+  readonly #tunnels = new Set<Connection>();
   #closing = false;
 
   constructor(target: ConnectionTarget, owner: PoolOwner) {
@@ -71,6 +73,13 @@ export class ConnectionPool implements ConnectionOwner {
     return connection;
   }
 
+  /** A connection switched protocols: it carries no other exchange, and its place is free. */
+  onTunnel(connection: Connection): void {
+    this.#tunnels.add(connection);
+    this.#owner.open.add(-1);
+    this.#owner.onRoom();
+  }
+
   onIdle(connection: Connection): void {
     const keep =
       this.#idle.length < MAX_IDLE_CONNECTIONS &&
@@ -90,6 +99,7 @@ export class ConnectionPool implements ConnectionOwner {
 
   onClosed(connection: Connection): void {
     if (!this.#all.delete(connection)) return;
+    if (this.#tunnels.delete(connection)) return;
     this.#owner.open.add(-1);
     const at = this.#idle.indexOf(connection);
     if (at !== -1) this.#idle.splice(at, 1);

@@ -20,9 +20,9 @@ suite('API replicas', () => {
     t.after(() => api.close());
     assert.equal(api.replicas.length, 3);
     assert.match(api.describe, /3/);
-    const names = await Promise.all(api.replicas.map(async (url) => (await getJson(`${url}/x`)).replica));
+    const names = await Promise.all(api.replicas.map(async ({ url }) => (await getJson(`${url}/x`)).replica));
     assert.deepEqual(names, ['api-1', 'api-2', 'api-3']);
-    const seen = await getJson(`${api.replicas[0]}/any/path?q=1`, {
+    const seen = await getJson(`${api.replicas[0]!.url}/any/path?q=1`, {
       method: 'DELETE',
       headers: { 'x-a': 'b' },
     });
@@ -34,7 +34,7 @@ suite('API replicas', () => {
   test('have special paths, with and without /api', async (t) => {
     const api = await startStandIn('api', 'backend', 1);
     t.after(() => api.close());
-    const [url] = api.replicas;
+    const { url } = api.replicas[0]!;
     for (const prefix of ['', '/api']) {
       assert.equal((await fetch(`${url}${prefix}/health`)).status, 200);
       assert.equal((await fetch(`${url}${prefix}/status/503`)).status, 503);
@@ -51,8 +51,8 @@ suite('API replicas', () => {
 
   test('close at once although an answer is being waited for', async () => {
     const api = await startStandIn('api', 'api', 1);
-    const slow = assert.rejects(fetch(`${api.replicas[0]}/api/slow?ms=60000`));
-    await getJson(`${api.replicas[0]}/x`);
+    const slow = assert.rejects(fetch(`${api.replicas[0]!.url}/api/slow?ms=60000`));
+    await getJson(`${api.replicas[0]!.url}/x`);
     await api.close();
     await slow;
   });
@@ -62,7 +62,7 @@ suite('SPA servers', () => {
   test('answer index.html for whatever is missing, as the nginx in the containers does', async (t) => {
     const spa = await startStandIn('spa', 'main-app', 1);
     t.after(() => spa.close());
-    const url = spa.replicas[0]!;
+    const { url } = spa.replicas[0]!;
     const index = await (await fetch(`${url}/`)).text();
     assert.match(index, /<title>Oracle Lumira<\/title>/);
     for (const path of ['/readings/moon', '/assets/gone-12345678.js']) {
@@ -84,7 +84,7 @@ suite('SPA servers', () => {
     const spa = await startStandIn('spa', 'expert-desk', 2);
     t.after(() => spa.close());
     assert.equal(spa.replicas.length, 2);
-    assert.match(await (await fetch(spa.replicas[1]!)).text(), /Expert Desk/);
+    assert.match(await (await fetch(spa.replicas[1]!.url)).text(), /Expert Desk/);
   });
 
   for (const build of ['main', 'desk']) {
@@ -116,8 +116,8 @@ suite('pages', () => {
     const crm = await startStandIn('page', 'crm', 1);
     const other = await startStandIn('page', 'legacy', 2);
     t.after(() => Promise.all([crm.close(), other.close()]).then(() => {}));
-    assert.match(await (await fetch(crm.replicas[0]!)).text(), /Dolibarr stand-in/);
-    const page = await fetch(`${other.replicas[1]}/?q=1`, { headers: { 'x-a': '<script>' } });
+    assert.match(await (await fetch(crm.replicas[0]!.url)).text(), /Dolibarr stand-in/);
+    const page = await fetch(`${other.replicas[1]!.url}/?q=1`, { headers: { 'x-a': '<script>' } });
     const text = await page.text();
     assert.match(text, /<h1>legacy-2<\/h1>/);
     assert.match(text, /&lt;script&gt;/);

@@ -73,4 +73,5 @@ test('override, client and upgrade', async (t) => {
   assert.equal((await socket.response()).status, 101);
   assert.equal((await socket.collect()).toString(), 'canary');
   assert.match(canary.requests.at(-1)!.head, /^GET \/ws HTTP\/1\.1\r\n/);
+  socket.destroy();
 });
