@@ -7,13 +7,15 @@ const USAGE = `Parvis, an edge gateway.
 
   node src/main.ts start   [--config F] [--local] [--http-port N] [--workers N]   serve
   node src/main.ts check   [--config F]                                           validate the config
-  node src/main.ts explain URL [--config F] [--method M] [--header 'K: V'] [--json]
-                                                                                  which route answers, and why
+  node src/main.ts explain URL [--config F] [--method M] [--header 'K: V'] [--client A] [--offline] [--json]
+                                                                                  which route and replica, and why
 
   --config F      the config file (default: routes.config.ts)
   --local         on 127.0.0.1:8080 for *.localhost names, with stand-ins for upstreams that do not answer
   --http-port N   listen on this port instead of the one in the config; 0 takes a free one
   --workers N     worker threads instead of what the config says
+  --client A      address of the client that the request is rehearsed for (default: 203.0.113.7)
+  --offline       resolve no names and ask no replicas
 `;
 
 const OPTIONS = {
@@ -23,6 +25,8 @@ const OPTIONS = {
   workers: { type: 'string' },
   method: { type: 'string', default: 'GET' },
   header: { type: 'string', multiple: true, default: [] as string[] },
+  client: { type: 'string', default: '203.0.113.7' },
+  offline: { type: 'boolean', default: false },
   json: { type: 'boolean', default: false },
   help: { type: 'boolean', short: 'h', default: false },
 } as const;
@@ -31,7 +35,7 @@ const OPTIONS = {
 const COMMANDS = new Map<string | undefined, readonly string[]>([
   ['start', ['local', 'http-port', 'workers']],
   ['check', []],
-  ['explain', ['method', 'header', 'json']],
+  ['explain', ['method', 'header', 'client', 'offline', 'json']],
 ]);
 
 /** Wrong words on the command line. */

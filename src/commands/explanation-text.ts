@@ -1,8 +1,11 @@
 // An explanation as text for a terminal.
-import type { Explanation } from '../gateway/explain.ts';
+import type { ExplainedAnswer, ExplainedMaintenance, Explanation } from '../gateway/explanation.ts';
+import { replicaLines, ruleLines } from './explained-replicas-text.ts';
+import { durationText } from './unit-text.ts';
 
 export function formatExplanation(explanation: Explanation): string {
-  const { request, refusal, host, route, others, replicas, policies, requestToReplica, answer } = explanation;
+  const { request, refusal, host, route, others, replicas, rules, policies, requestToReplica } = explanation;
+  const { answer, maintenance, client } = explanation;
   const lines: string[] = [];
   if (refusal !== null) return `refused at the gate: ${refusal.status} ${refusal.code}. ${refusal.message}\n`;
   const { method, host: name, path, query } = request!;
@@ -16,33 +19,49 @@ export function formatExplanation(explanation: Explanation): string {
   else {
     lines.push(`route    ${route.source}`, `         ${route.why}`, `action   ${route.action}`);
   }
-  if (answer !== null && route !== null) {
-    const where = answer.location === null ? '' : ` to ${answer.location}`;
-    lines.push(`answer   ${answer.status}${where}, given by the gateway itself`);
-  }
-  if (replicas !== null && requestToReplica !== null) {
-    lines.push(`replicas ${replicas.balance}`, ...replicas.urls.map((url) => `         ${url}`));
-  }
+  if (maintenance !== null) lines.push(...maintenanceLines(maintenance, client));
+  if (answer !== null && route !== null) lines.push(answerLine(answer));
+  if (replicas !== null) lines.push('', ...replicaLines(replicas));
+  if (rules !== null) lines.push('', ...ruleLines(rules));
   if (others.length > 0) {
     lines.push('', 'routes that do not answer');
     const width = Math.max(...others.map(({ pattern }) => pattern.length));
     for (const other of others) lines.push(`  ${other.pattern.padEnd(width)}  ${other.action}: ${other.why}`);
   }
-  if (requestToReplica !== null)
-    lines.push(
-      '',
-      'sent to the replica, for a client at 203.0.113.7',
-      ...requestToReplica.map((line) => `  ${line}`),
-    );
-  if (policies !== null) {
-    lines.push('', 'response headers');
-    for (const [field, value] of policies.responseSet) lines.push(`  ${field}: ${value}`);
-    for (const [field, value] of policies.responseDefaults) {
-      lines.push(`  ${field}: ${value}   (unless the replica sends it)`);
-    }
-    if (policies.responseRemoved.length > 0) lines.push(`  removed: ${policies.responseRemoved.join(', ')}`);
-    if (policies.cache !== null) lines.push(`  cache-control: ${policies.cache}`);
-    lines.push(`  compression: ${policies.compress ?? 'off'}`);
+  if (requestToReplica !== null) {
+    const sent = answer === null ? 'sent to the replica' : 'would be sent to a replica that is up';
+    lines.push('', `${sent}, for a client at ${client}`);
+    lines.push(...requestToReplica.map((line) => `  ${line}`));
   }
+  if (policies !== null) lines.push('', ...policyLines(policies));
   return `${lines.join('\n')}\n`;
+}
+
+function answerLine({ status, code, location, retryAfter, heldFor }: ExplainedAnswer): string {
+  const parts = [
+    code === null ? `${status}` : `${status} ${code}`,
+    location === null ? '' : ` to ${location}`,
+    retryAfter === null ? '' : ` with Retry-After: ${retryAfter}`,
+    ', given by the gateway itself',
+    heldFor === 0 ? '' : ` after ${durationText(heldFor)}, unless a replica comes up meanwhile`,
+  ];
+  return `answer   ${parts.join('')}`;
+}
+
+function maintenanceLines({ allow, letThrough }: ExplainedMaintenance, client: string): string[] {
+  const networks = allow.length === 0 ? 'nobody is let through' : `let through: ${allow.join(', ')}`;
+  const who = letThrough ? `${client} is` : `${client} is not: see the rest with --client ADDRESS`;
+  return [`closed   for maintenance; ${networks}`, ...(allow.length === 0 ? [] : [`         ${who}`])];
+}
+
+function policyLines(policies: NonNullable<Explanation['policies']>): string[] {
+  const lines = ['response headers'];
+  for (const [field, value] of policies.responseSet) lines.push(`  ${field}: ${value}`);
+  for (const [field, value] of policies.responseDefaults) {
+    lines.push(`  ${field}: ${value}   (unless the replica sends it)`);
+  }
+  if (policies.responseRemoved.length > 0) lines.push(`  removed: ${policies.responseRemoved.join(', ')}`);
+  if (policies.cache !== null) lines.push(`  cache-control: ${policies.cache}`);
+  lines.push(`  compression: ${policies.compress ?? 'off'}`);
+  return lines;
 }

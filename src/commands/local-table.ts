@@ -1,12 +1,14 @@
 // The table that `start --local` prints: what to open, and what answers there.
 import type { ResolvedAction, ResolvedConfig } from '../config/resolved.ts';
 import type { StandIn } from '../supervisor/local.ts';
+import { consoleExample } from './local-console.ts';
 
-/** One line per route, aligned. */
+/** One line per route, aligned. `hasConsole`: commands can be typed. */
 export function localTable(
   config: ResolvedConfig,
   standIns: ReadonlyMap<string, StandIn>,
   port: number,
+  hasConsole: boolean,
 ): string {
   const rows: [url: string, answer: string][] = [];
   for (const host of config.hosts) {
@@ -20,7 +22,14 @@ export function localTable(
   }
   const width = Math.max(...rows.map(([url]) => url.length));
   const lines = rows.map(([url, answer]) => `  ${url.padEnd(width)}  ${answer}`);
-  return `\nParvis serves\n\n${lines.join('\n')}\n\nStop with Ctrl-C.\n\n`;
+  const announced = hasConsole ? `${announcement(standIns)}\n` : '';
+  return `\nParvis serves\n\n${lines.join('\n')}\n\n${announced}Stop with Ctrl-C.\n\n`;
+}
+
+function announcement(standIns: ReadonlyMap<string, StandIn>): string {
+  const example = consoleExample(standIns, 'stop');
+  if (example === null) return 'Type "list" to see the replicas.';
+  return `Type "list" to see the replicas, "${example}" to watch one die, "help" for the rest.`;
 }
 
 function describe(

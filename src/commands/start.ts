@@ -6,6 +6,7 @@ import { processLog } from '../observe/process-log.ts';
 import { type LocalStack, prepareLocal } from '../supervisor/local.ts';
 import { Supervisor } from '../supervisor/supervisor.ts';
 import { printProblems } from './check.ts';
+import { isReadable, LocalConsole } from './local-console.ts';
 import { localTable } from './local-table.ts';
 
 /** Milliseconds for what is under way when a signal comes; the rest is cut. */
@@ -45,12 +46,20 @@ export async function start(options: StartOptions): Promise<number> {
   }
   const { address } = config.listen.http;
   const shown = address === undefined ? '127.0.0.1' : address.includes(':') ? `[${address}]` : address;
-  if (local !== null) process.stdout.write(localTable(config, local.standIns, port));
+  let terminal: LocalConsole | null = null;
+  if (local !== null) {
+    const { standIns } = local;
+    const hasConsole = isReadable(process.stdin);
+    process.stdout.write(localTable(config, standIns, port, hasConsole));
+    const streams = { input: process.stdin, output: process.stdout };
+    if (hasConsole) terminal = new LocalConsole({ ...streams, standIns, status: () => supervisor.status() });
+  }
   processLog.info(`listening on http://${shown}:${port}`, {
     addresses: address === undefined ? 'all' : address,
     workers: supervisor.workers,
   });
   processLog.info('stopping', { signal: await stopped });
+  terminal?.close();
   await supervisor.stop(DRAIN);
   await Promise.all([...(local?.standIns.values() ?? [])].map((standIn) => standIn.close()));
   processLog.info('stopped');

@@ -7,11 +7,23 @@ type Facts = Record<string, unknown>;
 /** Longest value that is written; the rest is cut. */
 const MAX_VALUE = 1024;
 
+let writeLine = (line: string): void => void process.stdout.write(line);
+
+/**
+ * Sends the lines of this thread somewhere else, for a command whose standard output is something else. Returns
+ * where they went before.
+ */
+export function divertLog(to: (line: string) => void): (line: string) => void {
+  const before = writeLine;
+  writeLine = to;
+  return before;
+}
+
 function write(level: Level, message: string, facts: Facts): void {
   const line = JSON.stringify({ time: new Date().toISOString(), level, message, ...facts }, (_key, value) =>
     typeof value === 'string' && value.length > MAX_VALUE ? `${value.slice(0, MAX_VALUE)}…` : value,
   );
-  process.stdout.write(`${line}\n`);
+  writeLine(`${line}\n`);
 }
 
 export const processLog = {

@@ -1,5 +1,6 @@
 // The time an exchange spends in a line because no replica can take it: all are busy, or none is up. Nothing of its
 // request has been read meanwhile beyond what came with its head.
+import { performance } from 'node:perf_hooks';
 import type { ResolvedHold } from '../config/resolved.ts';
 import type { Upstream } from '../upstream/upstream.ts';
 import type { Waiter } from '../upstream/waiting-line.ts';
@@ -74,7 +75,8 @@ export class Waiting implements Waiter {
   #joinQueue(): boolean {
     const upstream = this.#upstream;
     // What was held may still be, whatever the rest of the line is told.
-    const deadline = Math.max(upstream.now + upstream.config.connections.queueTimeout, this.#holdUntil);
+    const { queueTimeout } = upstream.config.connections;
+    const deadline = Math.max(performance.now() + queueTimeout, this.#holdUntil);
     if (!upstream.queue(this, deadline)) return false;
     this.#line = 'queue';
     return true;
@@ -83,8 +85,9 @@ export class Waiting implements Waiter {
   #joinHold(): boolean {
     const limits = this.#limits;
     if (limits === null) return false;
-    if (this.#holdUntil === 0) this.#holdUntil = this.#upstream.now + limits.time;
-    if (this.#holdUntil <= this.#upstream.now) return false;
+    const now = performance.now();
+    if (this.#holdUntil === 0) this.#holdUntil = now + limits.time;
+    if (this.#holdUntil <= now) return false;
     if (!this.#upstream.hold(this, this.#holdUntil, this.#bytes, limits)) return false;
     this.#line = 'hold';
     return true;

@@ -1,6 +1,11 @@
 // `start --local`: the same config on a developer's machine. Hosts get names under `.localhost`, and upstreams
 // that do not answer get a stand-in from the demo.
-import type { ResolvedConfig, ResolvedHealth, ResolvedReplica, ResolvedUpstream } from '../config/resolved.ts';
+import type {
+  ResolvedConfig,
+  ResolvedHealth,
+  ResolvedReplica,
+  ResolvedUpstream,
+} from '../config/resolved.ts';
 import { tryConnect } from './connect-probe.ts';
 
 const LOCAL_PORT = 8080;

@@ -9,15 +9,10 @@ export interface Waiter {
   onTooLate(): void;
 }
 
-interface Place {
-  readonly waiter: Waiter;
-  /** `performance.now()` after which it is too late. */
-  readonly deadline: number;
-}
-
 export class WaitingLine {
-  readonly #places = new Map<Waiter, Place>();
-  /** Turns are being given: who joins meanwhile waits for the next round. */
+  /** In the order of the line, each with the `performance.now()` after which it is too late. */
+  readonly #places = new Map<Waiter, number>();
+  /** Turns are being given. */
   #serving = false;
 
   get length(): number {
@@ -25,7 +20,7 @@ export class WaitingLine {
   }
 
   join(waiter: Waiter, deadline: number): void {
-    this.#places.set(waiter, { waiter, deadline });
+    this.#places.set(waiter, deadline);
   }
 
   leave(waiter: Waiter): boolean {
@@ -39,18 +34,18 @@ export class WaitingLine {
   serve(more: () => boolean, most = Number.POSITIVE_INFINITY): void {
     if (this.#serving || this.#places.size === 0) return;
     this.#serving = true;
-    let turns = 0;
-    for (const { waiter } of [...this.#places.values()]) {
-      if (turns++ >= most || !more()) break;
-      // An earlier turn may have ended this one's exchange.
-      if (this.#places.has(waiter) && waiter.onTurn()) this.#places.delete(waiter);
+    // Who joins meanwhile stands behind these.
+    let turns = Math.min(most, this.#places.size);
+    for (const waiter of this.#places.keys()) {
+      if (turns-- === 0 || !more()) break;
+      if (waiter.onTurn()) this.#places.delete(waiter);
     }
     this.#serving = false;
   }
 
   /** Sends away everybody whose time is over. */
   expire(now: number): void {
-    for (const { waiter, deadline } of [...this.#places.values()]) {
+    for (const [waiter, deadline] of this.#places) {
       if (deadline < now && this.#places.delete(waiter)) waiter.onTooLate();
     }
   }

@@ -5,10 +5,14 @@ import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { formatExplanation } from '../../src/commands/explanation-text.ts';
 import { resolveConfig } from '../../src/config/resolve.ts';
+import type { ErrorCode } from '../../src/errors.ts';
 import { type Explanation, explainRequest } from '../../src/gateway/explain.ts';
 import { startGateway } from '../support/gateway-process.ts';
 import { connectRaw } from '../support/raw-client.ts';
 import { startReplica } from '../support/recording-replica.ts';
+
+/** An answer that the gateway gives by itself, without anything of note. */
+const OWN = { code: null, location: null, retryAfter: null, heldFor: 0 };
 
 const config = (replica: string) => ({
   listen: { http: '127.0.0.1:0', https: false },
@@ -66,7 +70,7 @@ suite('why', () => {
       const found = explain(url);
       assert.equal(found.refusal?.code, code, url);
       assert.equal(found.refusal?.status, status);
-      assert.deepEqual(found.answer, { status, location: null });
+      assert.deepEqual(found.answer, { ...OWN, status, code });
       assert.equal(found.route, null);
     }
   });
@@ -75,7 +79,7 @@ suite('why', () => {
     for (const name of ['b.test', 'deep.x.a.test', 'xa.test']) {
       const found = explain(`http://${name}/`);
       assert.equal(found.host, null);
-      assert.deepEqual(found.answer, { status: 404, location: null });
+      assert.deepEqual(found.answer, { ...OWN, status: 404, code: 'HOST_UNKNOWN' });
     }
   });
 
@@ -86,7 +90,7 @@ suite('why', () => {
     assert.equal(found.route?.pattern, '/only/*');
     const none = explain('http://x.a.test/other');
     assert.equal(none.route, null);
-    assert.deepEqual(none.answer, { status: 404, location: null });
+    assert.deepEqual(none.answer, { ...OWN, status: 404, code: 'NOT_FOUND' });
     const text = formatExplanation(none);
     assert.match(text, /^host {5}hosts\["\*\.a\.test"\] \(\*\.a\.test\)$/m);
     assert.match(text, /^route {4}none matches: 404 NOT_FOUND$/m);
@@ -99,7 +103,7 @@ suite('why', () => {
     const www = explain('http://www.a.test:8080/api/x?y=%41');
     assert.equal(www.route?.source, 'hosts["a.test"].redirectFrom');
     assert.equal(www.route?.action, 'redirect 308 to a.test');
-    assert.deepEqual(www.answer, { status: 308, location: 'http://a.test:8080/api/x?y=%41' });
+    assert.deepEqual(www.answer, { ...OWN, status: 308, location: 'http://a.test:8080/api/x?y=%41' });
     assert.equal(www.others.length, 5);
     for (const { why } of www.others) assert.equal(why, 'www.a.test is redirected as a whole');
   });
@@ -110,7 +114,7 @@ suite('why', () => {
     const exact = explain('http://a.test/api/ping');
     assert.equal(exact.route?.pattern, '/api/ping');
     assert.equal(exact.route?.why, 'the pattern is exactly this path');
-    assert.deepEqual(exact.answer, { status: 201, location: null });
+    assert.deepEqual(exact.answer, { ...OWN, status: 201 });
     assert.deepEqual(whyOf(exact), {
       '/api/*': 'matches too, but /api/ping is more specific',
       '/api/v2/*': '/api/ping is not below /api/v2/',
@@ -124,19 +128,20 @@ suite('why', () => {
     assert.equal(longer.route?.pattern, '/api/*');
     assert.equal(whyOf(longer)['/api/v2/*'], 'matches whole segments: /api/v2x is not below /api/v2/');
     const docs = explain('http://a.test/docs?a=1');
-    assert.deepEqual(docs.answer, { status: 302, location: '/manual/?a=1' });
+    assert.deepEqual(docs.answer, { ...OWN, status: 302, location: '/manual/?a=1' });
   });
 
   test('the gateway answers by itself where no replica is asked', () => {
-    for (const [url, args, status] of [
-      ['http://a.test/app', { method: 'POST' }, 405],
-      ['http://a.test/.git/config', {}, 404],
-      ['http://a.test/assets/app.js.map', {}, 404],
-      ['http://a.test/api/x', { method: 'OPTIONS', headers: [['Max-Forwards', '0']] }, 204],
-    ] as [string, Asked, number][]) {
+    for (const [url, args, status, code] of [
+      ['http://a.test/app', { method: 'POST' }, 405, 'METHOD_NOT_ALLOWED'],
+      ['http://a.test/.git/config', {}, 404, 'NOT_FOUND'],
+      ['http://a.test/assets/app.js.map', {}, 404, 'NOT_FOUND'],
+      ['http://a.test/api/x', { method: 'OPTIONS', headers: [['Max-Forwards', '0']] }, 204, null],
+    ] as [string, Asked, number, ErrorCode | null][]) {
       const found = explain(url, args);
-      assert.deepEqual(found.answer, { status, location: null }, url);
+      assert.deepEqual(found.answer, { ...OWN, status, code }, url);
       assert.equal(found.requestToReplica, null);
+      assert.equal(found.replicas, null);
     }
   });
 });
