@@ -2,7 +2,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { startGateway } from '../support/gateway-process.ts';
 import { eventually, holdAnswers } from '../support/held-answers.ts';
 import { ask, requestBytes } from '../support/plain-request.ts';
 import { connectRaw } from '../support/raw-client.ts';
@@ -188,7 +187,7 @@ test('RE-05: 10,000 requests to an upstream that hangs', async (t) => {
   await eventually('all but the first have been told', () => left <= 0 && stuck === MAX + QUEUE, 60_000);
   const [api] = await status();
   assert.deepEqual([api!.queued, api!.replicas[0]!.connections], [QUEUE, MAX]);
-  assert.equal(held.waiting, MAX);
+  await eventually('all that have a connection have arrived', () => held.waiting === MAX);
   assert.deepEqual([...statuses], [[503, 10_000 - MAX - QUEUE]]);
   const [first, ...later] = memory as [number, ...number[]];
   assert.ok(Math.max(...later) < first + 80, `MB: ${memory.map(Math.round)}`);
@@ -198,23 +197,4 @@ test('RE-05: 10,000 requests to an upstream that hangs', async (t) => {
   assert.equal(replica.requests.length, MAX + QUEUE);
   const now = (await status())[0]!;
   assert.deepEqual([now.queued, now.replicas[0]!.inFlight], [0, 0]);
-});
-
-test('a crowd that waits while one replica is down costs little', async (t) => {
-  const replicas = await Promise.all([1, 2, 3].map(() => startReplica(t, answer('ok'), { keep: 0 })));
-  await replicas[2]!.close();
-  const health = { path: '/', interval: '500ms', timeout: '400ms', fall: 1 };
-  const limits = { max: 2, queue: 2000, queueTimeout: '30s' };
-  const gateway = await startGateway(t, config(replicas, limits, { health }));
-  await gateway.output(/a replica is down/);
-  let left = 6000;
-  await Promise.all(
-    Array.from({ length: 600 }, async () => {
-      const client = await connectRaw(t, gateway.port);
-      while (left-- > 0) {
-        await client.send(requestBytes('/x'));
-        assert.equal((await client.response('GET', 60_000)).status, 200);
-      }
-    }),
-  );
 });

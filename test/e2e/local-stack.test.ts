@@ -28,7 +28,10 @@ export default { ...base, upstreams: { ...base.upstreams, ${upstreams.join(', ')
 
 async function startLocal(scope: Scope, config: string): Promise<{ gateway: GatewayProcess; rows: Row[] }> {
   const gateway = await startGateway(scope, config, { args: ['--local'] });
-  assert.match(gateway.stdout, /^\nParvis serves\n\n {2}http:[\s\S]*\n\nStop with Ctrl-C\.\n\n/);
+  assert.match(
+    gateway.stdout,
+    /^\nParvis serves\n\n {2}http:[\s\S]*\n\nType "list" to [^\n]*\nStop with Ctrl-C\.\n\n/,
+  );
   const rows: Row[] = [];
   for (const [, host, port, path, answers] of gateway.stdout.matchAll(
     /^ {2}http:\/\/([^:/]+):(\d+)(\S*) +(.+)$/gm,

@@ -1,7 +1,7 @@
 // WS-05: 2,000 tunnels whose readers do not read hold about a read or two each, and a long stream holds nothing.
 // In a network of its own with small buffers in the kernel: with the usual ones it would take gigabytes before the
 // gateway was left with a byte.
-// needs: unshare and ip, and the right to make a network namespace
+// Where no network namespace can be made, fewer tunnels run with the kernel's usual buffers, which shows less.
 import assert from 'node:assert/strict';
 import { execFile, spawnSync } from 'node:child_process';
 import { join } from 'node:path';
@@ -19,17 +19,19 @@ function canUnshare(): boolean {
   return spawnSync('unshare', [...UNSHARE, 'sh', '-c', SMALL_BUFFERS, 'sh', 'true']).status === 0;
 }
 
-test('memory stays flat and small', {
-  skip: canUnshare() ? false : 'no network namespaces here',
-}, async () => {
-  const script = join(import.meta.dirname, 'tunnel-crowd.ts');
-  const args = [...UNSHARE, 'sh', '-c', SMALL_BUFFERS, 'sh', process.execPath, script, '2000'];
-  const { stdout } = await promisify(execFile)('unshare', args, { timeout: 300_000 });
+test('memory stays flat and small', async (t) => {
+  const apart = canUnshare();
+  if (!apart) t.diagnostic('no network namespaces here: 500 tunnels with large buffers in the kernel');
+  const node = [process.execPath, join(import.meta.dirname, 'tunnel-crowd.ts')];
+  const [program, ...args] = apart
+    ? ['unshare', ...UNSHARE, 'sh', '-c', SMALL_BUFFERS, 'sh', ...node, '2000']
+    : [...node, '500'];
+  const { stdout } = await promisify(execFile)(program!, args, { timeout: 300_000 });
   const report = JSON.parse(stdout) as CrowdReport;
   for (const { sent, arrived } of report.received) assert.equal(arrived, sent, 'every byte arrived');
   assert.ok(report.toClients < 48 * KB, `${report.toClients} bytes for each client that does not read`);
   // One read that the replica has not taken, and one that was under way when the client was paused.
   assert.ok(report.toReplicas < 160 * KB, `${report.toReplicas} bytes for each replica that does not read`);
   assert.ok(report.single < 32 * KB * KB, `${report.single} bytes for 200 MB to one slow reader`);
-  assert.deepEqual([report.opened, report.closed], [2001, 2001]);
+  assert.deepEqual([report.opened, report.closed], apart ? [2001, 2001] : [501, 501]);
 });

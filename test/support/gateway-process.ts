@@ -16,6 +16,8 @@ export interface GatewayOptions {
   /** Arguments of node itself, before the script. */
   nodeArgs?: string[];
   env?: Record<string, string>;
+  /** Lets the test write to its standard input (`type`); otherwise that is empty. */
+  typed?: boolean;
   /** Files beside the config (path → content): SPA folders and the like, named in it by relative paths. */
   files?: Record<string, string | Uint8Array>;
   /** Longest wait until it listens (ms). @default 15000 */
@@ -48,7 +50,8 @@ export async function startGateway(
   const configFile = join(folder, 'routes.config.mjs');
   await writeFile(configFile, moduleText(config));
   const args = [...(options.nodeArgs ?? []), MAIN, 'start', '--config', configFile, '--http-port', '0'];
-  gateway = new GatewayProcess([...args, ...(options.args ?? [])], folder, configFile, options.env);
+  const { env, typed } = options;
+  gateway = new GatewayProcess([...args, ...(options.args ?? [])], folder, configFile, env, typed);
   await gateway.listening(options.deadline ?? 15_000);
   return gateway;
 }
@@ -82,21 +85,27 @@ export class GatewayProcess {
   port = 0;
   #changed: () => void = () => {};
 
-  constructor(args: string[], cwd: string, configFile: string, env: Record<string, string> = {}) {
+  constructor(
+    args: string[],
+    cwd: string,
+    configFile: string,
+    env: Record<string, string> = {},
+    typed = false,
+  ) {
     this.configFile = configFile;
     // A test runner's own environment would make the child report as one of its tests.
     const { NODE_TEST_CONTEXT: _, ...inherited } = process.env;
-    const stdio: ['ignore', 'pipe', 'pipe'] = ['ignore', 'pipe', 'pipe'];
+    const stdio: ['pipe' | 'ignore', 'pipe', 'pipe'] = [typed ? 'pipe' : 'ignore', 'pipe', 'pipe'];
     const child = spawn(process.execPath, args, { cwd, stdio, env: { ...inherited, ...env } });
     this.child = child;
     // A test process that ends in a hurry leaves no gateway behind.
     const kill = () => child.kill('SIGKILL');
     process.once('exit', kill);
-    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    child.stdout!.setEncoding('utf8').on('data', (text: string) => {
       this.stdout += text;
       this.#changed();
     });
-    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    child.stderr!.setEncoding('utf8').on('data', (text: string) => {
       this.stderr += text;
     });
     this.exited = new Promise((resolve, reject) => {
@@ -117,6 +126,11 @@ export class GatewayProcess {
 
   get url(): string {
     return `http://127.0.0.1:${this.port}`;
+  }
+
+  /** Writes a line to its standard input. */
+  type(line: string): void {
+    this.child.stdin!.write(`${line}\n`);
   }
 
   async listening(deadline: number): Promise<void> {
