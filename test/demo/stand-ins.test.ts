@@ -2,7 +2,9 @@
 
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
+import { once } from 'node:events';
 import { readdir, readFile } from 'node:fs/promises';
+import { connect, createServer } from 'node:net';
 import { basename, extname, join } from 'node:path';
 import { suite, test } from 'node:test';
 import { startStandIn } from '../../demo/stand-ins.ts';
@@ -55,6 +57,76 @@ suite('API replicas', () => {
     await getJson(`${api.replicas[0]!.url}/x`);
     await api.close();
     await slow;
+  });
+});
+
+suite('a replica that fails', () => {
+  test('is stopped and started at the same place, cutting what is open', async (t) => {
+    const api = await startStandIn('api', 'api', 2);
+    t.after(() => api.close());
+    const [one, two] = api.replicas as [(typeof api.replicas)[number], (typeof api.replicas)[number]];
+    const { url } = one;
+    const slow = assert.rejects(fetch(`${url}/slow?ms=60000`));
+    await getJson(`${url}/x`);
+    await one.stop();
+    await slow;
+    assert.deepEqual([one.state, two.state], ['stopped', 'running']);
+    await assert.rejects(
+      fetch(`${url}/x`),
+      ({ cause }: { cause: { code: string } }) => cause.code === 'ECONNREFUSED',
+    );
+    assert.equal((await getJson(`${two.url}/x`)).replica, 'api-2');
+    await one.stop();
+    await one.start();
+    await one.start();
+    assert.deepEqual([one.state, one.url], ['running', url]);
+    assert.equal((await getJson(`${url}/x`)).replica, 'api-1');
+  });
+
+  test('says why it cannot start when somebody else has its place', async (t) => {
+    const api = await startStandIn('api', 'api', 1);
+    t.after(() => api.close());
+    const replica = api.replicas[0]!;
+    await replica.stop();
+    const other = createServer().listen(Number(new URL(replica.url).port), '127.0.0.1');
+    await once(other, 'listening');
+    await assert.rejects(replica.start(), /EADDRINUSE/);
+    assert.equal(replica.state, 'stopped');
+    other.close();
+    await once(other, 'close');
+    await replica.start();
+    assert.equal((await getJson(`${replica.url}/x`)).replica, 'api-1');
+  });
+
+  test('accepts and answers nothing while it is paused', async (t) => {
+    const page = await startStandIn('page', 'crm', 1);
+    t.after(() => page.close());
+    const replica = page.replicas[0]!;
+    replica.pause();
+    let answered = 0;
+    const waiting = [1, 2, 3].map(() => fetch(replica.url).finally(() => answered++));
+    const left = new AbortController();
+    const gone = assert.rejects(fetch(replica.url, { signal: left.signal }));
+    const accepted = connect(Number(new URL(replica.url).port), '127.0.0.1');
+    await once(accepted, 'connect');
+    accepted.destroy();
+    // What is asked of another stand-in meanwhile is answered: there was time to.
+    const api = await startStandIn('api', 'api', 1);
+    t.after(() => api.close());
+    await getJson(`${api.replicas[0]!.url}/slow?ms=100`);
+    assert.equal(answered, 0);
+    left.abort();
+    await gone;
+    replica.resume();
+    for (const response of await Promise.all(waiting))
+      assert.match(await response.text(), /Dolibarr stand-in/);
+    replica.pause();
+    const cut = assert.rejects(fetch(replica.url));
+    await replica.stop();
+    await cut;
+    assert.equal(replica.state, 'stopped');
+    await replica.start();
+    assert.equal((await fetch(replica.url)).status, 200);
   });
 });
 

@@ -65,7 +65,7 @@ class Site {
   }
 }
 
-async function startSite(scope: Scope, config: string, host: string): Promise<Site> {
+async function startSite(scope: Scope, config: object | string, host: string): Promise<Site> {
   const gateway = await startGateway(scope, config, { args: ['--local'], typed: true });
   return new Site(gateway, host);
 }
@@ -102,17 +102,24 @@ test('a stand-in that is stopped, paused and brought back', async (t) => {
 });
 
 test('with the only replica gone exchanges are held until it is back, or told to come again', async (t) => {
-  const site = await startSite(t, file('routes.config.ts'), 'oraclelumira.localhost');
+  const site = await startSite(
+    t,
+    {
+      upstreams: { crm: { replicas: ['http://crm.invalid'], health: '/health' } },
+      hosts: { 'crm.test': { routes: { '/*': { proxy: 'crm', hold: '30s' }, '/now/*': { proxy: 'crm' } } } },
+    },
+    'crm.localhost',
+  );
   const { gateway } = site;
-  const visit = () =>
-    ask(gateway.port, '/', { host: 'crm.oraclelumira.localhost', headers: { Accept: NAVIGATION } });
+  const visit = (path: string) =>
+    ask(gateway.port, path, { host: 'crm.localhost', headers: { Accept: NAVIGATION }, deadline: FOUND_OUT });
   await site.say('stop crm 1', /^crm is stopped/m);
-  const held = visit();
+  const held = visit('/');
   await site.lists(/^crm: 1 exchange held until a replica is up$/m);
   await site.say('start crm 1', /^crm is running/m);
   assert.equal((await held).status, 200);
   await site.say('stop crm', /^crm is stopped/m);
-  const refused = await visit();
+  const refused = await visit('/now');
   assert.deepEqual([refused.status, refused.header('retry-after')], [503, '5']);
   assert.equal((await gateway.stop()).code, 0);
 });

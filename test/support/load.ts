@@ -18,22 +18,27 @@ export interface LoadOptions {
   readonly method?: 'GET' | 'POST';
   /** @default 'a.test' */
   readonly host?: string;
+  /** Seconds after which an answer counts as failed. @default 10 */
+  readonly patience?: number;
 }
 
 export interface LoadResult {
   /** Answers with these statuses. */
   readonly '2xx': number;
   readonly non2xx: number;
-  /** Connections that broke, and answers that did not come within ten seconds, which are counted in both. */
+  /** Connections that broke, and answers that took too long, which are counted in both. */
   readonly errors: number;
   readonly timeouts: number;
+  /** Connections that were reset. */
+  readonly resets: number;
   readonly requests: { readonly sent: number; readonly total: number };
 }
 
 /** Loads until the time is over. */
 export async function load(options: LoadOptions): Promise<LoadResult> {
-  const { url, seconds, connections, rate, method = 'GET', host = 'a.test' } = options;
-  const args = ['--json', '-c', connections, '-d', seconds, '-R', rate, '-m', method, '-H', `Host: ${host}`];
+  const { url, seconds, connections, rate, method = 'GET', host = 'a.test', patience = 10 } = options;
+  const amount = ['-c', connections, '-d', seconds, '-R', rate, '-t', patience];
+  const args = ['--json', ...amount, '-m', method, '-H', `Host: ${host}`];
   if (method === 'POST') args.push('-I', '-b', '[<id>]');
   const child = spawn(process.execPath, [AUTOCANNON, ...args.map(String), url], {
     stdio: ['ignore', 'pipe', 'pipe'],
