@@ -1,9 +1,9 @@
 // The `split` action: chooses between upstreams by percentage, for canaries and blue-green, and hands the exchange
 // to the `proxy` action of the chosen one. Knows nothing of replicas.
 import type { Action, Exchange } from '../proxy/exchange.ts';
-import { clientHash } from '../upstream/client-hash.ts';
-import { findCookie, isCookieValue } from '../upstream/cookie-value.ts';
-import { fractionOf, hashText, mix } from '../upstream/hash32.ts';
+import { clientHash } from '../upstream/balance/client-hash.ts';
+import { findCookie, isCookieValue } from '../upstream/balance/cookie-value.ts';
+import { fractionOf, hashText, mix } from '../upstream/balance/hash32.ts';
 
 export interface SplitPart {
   /** Name of the upstream; the value of the overriding header or cookie. */

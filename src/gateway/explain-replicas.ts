@@ -1,7 +1,7 @@
 // Which replica takes a request and why: asks the choice that serves traffic, again and again, and puts into words
 // what it said. Decides nothing, and asks nobody outside of this process.
 import type { ResolvedRetry, ResolvedUpstream } from '../config/resolved.ts';
-import { findCookie } from '../upstream/cookie-value.ts';
+import { findCookie } from '../upstream/balance/cookie-value.ts';
 import type { Replica } from '../upstream/replica.ts';
 import { Checked, ReplicaCell } from '../upstream/replica-cell.ts';
 import type { ReplicaRecord } from '../upstream/replica-record.ts';

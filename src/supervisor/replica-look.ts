@@ -2,8 +2,8 @@
 // them once, by the same code as the gateway that serves. Keeps nothing and logs nothing.
 import type { ResolvedHealth, ResolvedResolver, ResolvedUpstream } from '../config/resolved.ts';
 import type { NameTrouble, ReplicaFinding, ReplicaLook } from '../gateway/explain-replicas.ts';
-import { NameLookup } from '../upstream/name-lookup.ts';
-import { Prober } from '../upstream/prober.ts';
+import { NameLookup } from '../upstream/discovery/name-lookup.ts';
+import { Prober } from '../upstream/health/prober.ts';
 import type { ReplicaRecord } from '../upstream/replica-record.ts';
 import type { WireFailure } from '../wire/response-handler.ts';
 import { tryConnect } from './connect-probe.ts';

@@ -2,9 +2,9 @@
 // ejects those that fail too often, and tells the workers. Decided here alone, so that limits over all workers hold.
 import { randomBytes } from 'node:crypto';
 import type { ResolvedConfig } from '../config/resolved.ts';
-import type { EjectionJudge } from '../upstream/ejection-judge.ts';
-import { NameLookup } from '../upstream/name-lookup.ts';
-import { Prober } from '../upstream/prober.ts';
+import { NameLookup } from '../upstream/discovery/name-lookup.ts';
+import type { EjectionJudge } from '../upstream/health/ejection-judge.ts';
+import { Prober } from '../upstream/health/prober.ts';
 import type { Outcome } from '../upstream/replica.ts';
 import type { ReplicaRecord, UpstreamState } from '../upstream/replica-record.ts';
 import type { UpstreamStatus } from './replica-status.ts';

@@ -2,10 +2,10 @@
 // their names to records with shared memory, each with its check and under one judge.
 import { isIP } from 'node:net';
 import type { ResolvedReplica, ResolvedUpstream } from '../config/resolved.ts';
-import { EjectionJudge } from '../upstream/ejection-judge.ts';
-import type { NameLookup } from '../upstream/name-lookup.ts';
-import { type FoundAddress, NameWatch, type NameWatchOptions } from '../upstream/name-watch.ts';
-import type { Prober } from '../upstream/prober.ts';
+import type { NameLookup } from '../upstream/discovery/name-lookup.ts';
+import { type FoundAddress, NameWatch, type NameWatchOptions } from '../upstream/discovery/name-watch.ts';
+import { EjectionJudge } from '../upstream/health/ejection-judge.ts';
+import type { Prober } from '../upstream/health/prober.ts';
 import { Checked, Ejection, ReplicaCell } from '../upstream/replica-cell.ts';
 import type { ReplicaRecord, UpstreamState } from '../upstream/replica-record.ts';
 import { sharedNow } from '../upstream/shared-clock.ts';

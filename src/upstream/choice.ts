@@ -1,9 +1,9 @@
 // Which replica takes an exchange: from those that are up and have room, by sticky cookie or by the balancer.
 import type { ResolvedUpstream } from '../config/resolved.ts';
-import { type Balancer, createBalancer } from './balancer.ts';
+import { type Balancer, createBalancer } from './balance/balancer.ts';
+import type { Sticky } from './balance/sticky.ts';
 import type { Replica } from './replica.ts';
 import { Checked, Ejection } from './replica-cell.ts';
-import type { Sticky } from './sticky.ts';
 
 /** What an exchange wants of the replica that it is given. */
 export interface Wish {

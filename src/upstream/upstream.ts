@@ -2,12 +2,12 @@
 // wait for one. Who is up is decided by the supervisor and read from shared memory.
 import { performance } from 'node:perf_hooks';
 import type { ResolvedHold, ResolvedRetry, ResolvedUpstream } from '../config/resolved.ts';
+import { Sticky } from './balance/sticky.ts';
 import { Choice, type NoReplica, type Wish } from './choice.ts';
 import { type Outcome, Replica, type ReplicaOwner } from './replica.ts';
 import { Checked } from './replica-cell.ts';
 import type { ReplicaRecord, UpstreamState } from './replica-record.ts';
 import { RetryBudget } from './retry-budget.ts';
-import { Sticky } from './sticky.ts';
 import { UpstreamCell } from './upstream-cell.ts';
 import { type Waiter, WaitingLine } from './waiting-line.ts';
 

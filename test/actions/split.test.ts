@@ -8,8 +8,8 @@ import { ClientConnection } from '../../src/listener/client-connection.ts';
 import { ServerRequest } from '../../src/listener/server-request.ts';
 import { Exchange } from '../../src/proxy/exchange.ts';
 import type { CanonicalRequest } from '../../src/routing/canonical.ts';
-import { createBalancer } from '../../src/upstream/balancer.ts';
-import { candidates, ipv4, seededRandom } from '../upstream/candidates.ts';
+import { createBalancer } from '../../src/upstream/balance/balancer.ts';
+import { candidates, ipv4, seededRandom } from '../upstream/balance/candidates.ts';
 
 /** An exchange as the gateway would make it, as far as a split looks at it. */
 function exchange(address: string, fields: string[] = [], trusted: string[] = []): Exchange {
