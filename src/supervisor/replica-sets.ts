@@ -20,9 +20,9 @@ export class ReplicaSets {
   /** @param onReplicas told when the replicas of an upstream have changed, once `start` has resolved */
   constructor(config: ResolvedConfig, workers: number, onReplicas: OnReplicas) {
     this.#lookup = new NameLookup(config.resolver.servers);
-    const rosters: Roster[] = [];
-    const judgeOf = (id: number): EjectionJudge | null =>
-      rosters.find((roster) => roster.has(id))?.judge ?? null;
+    /** Where each replica of now is. */
+    const enrolled = new Map<number, Roster>();
+    const judgeOf = (id: number): EjectionJudge | null => enrolled.get(id)?.judge ?? null;
     this.#prober = new Prober({
       onPass: (id, began, recovered) => judgeOf(id)?.passed(id, began, recovered),
       // With fewer replicas up, fewer may be ejected.
@@ -37,12 +37,15 @@ export class ReplicaSets {
       interval: config.resolver.interval,
       workers,
       secret: randomBytes(32).toString('base64url'),
-      nextId: () => ++ids,
+      enroll: (roster: Roster) => {
+        enrolled.set(++ids, roster);
+        return ids;
+      },
+      strike: (id: number) => void enrolled.delete(id),
     };
-    for (const [index, upstream] of config.upstreams.entries()) {
-      rosters.push(new Roster(upstream, parts, (replicas) => onReplicas(index, replicas)));
-    }
-    this.#rosters = rosters;
+    this.#rosters = config.upstreams.map(
+      (upstream, index) => new Roster(upstream, parts, (replicas) => onReplicas(index, replicas)),
+    );
   }
 
   /** Asks for every name; resolves with the first answers, whatever they are. */

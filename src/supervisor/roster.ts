@@ -11,7 +11,6 @@ import type { ReplicaRecord, UpstreamState } from '../upstream/replica-record.ts
 import { sharedNow } from '../upstream/shared-clock.ts';
 import { hostAndPort, replicaRecord } from '../upstream/static-state.ts';
 import { UpstreamCell } from '../upstream/upstream-cell.ts';
-
 import type { ReplicaCondition, UpstreamStatus } from './replica-status.ts';
 
 /** What the rosters of all upstreams share. */
@@ -25,7 +24,10 @@ export interface RosterParts {
   readonly secret: string;
   /** Where trouble with names is reported; the process log unless set. */
   readonly log?: NameWatchOptions['log'];
-  nextId(): number;
+  /** A replica joins a roster: the id that it gets. */
+  enroll(roster: Roster): number;
+  /** It has left. */
+  strike(id: number): void;
 }
 
 /** A replica of now. */
@@ -79,10 +81,6 @@ export class Roster {
   state(): UpstreamState {
     const secret = this.#config.sticky?.secret ?? this.#parts.secret;
     return { replicas: this.#records(), cell: this.#cell.memory, secret };
-  }
-
-  has(id: number): boolean {
-    return this.#memberOf(id) !== undefined;
   }
 
   /** The name behind a replica is asked for, and the replica checked, at once; for 0 all of them. */
@@ -179,7 +177,7 @@ export class Roster {
     const cell = ReplicaCell.create(workers);
     // One that joins later is new, and may want to be given its share slowly.
     if (this.#started) cell.upSince = sharedNow();
-    const id = this.#parts.nextId();
+    const id = this.#parts.enroll(this);
     const record = replicaRecord({ id, cell: cell.memory, ...facts });
     const { health, tls, timeouts, name } = this.#config;
     if (health !== null) {
@@ -196,20 +194,17 @@ export class Roster {
   }
 
   #leave({ id, cell }: Member): void {
+    this.#parts.strike(id);
     this.#parts.prober.remove(id);
     this.judge?.forget(id);
-    for (const left of this.#left)
+    for (const left of this.#left) {
       if (left.open.value === 0 && left.inFlight.value === 0) this.#left.delete(left);
+    }
     this.#left.add(cell);
   }
 
   #records(): ReplicaRecord[] {
     return [...this.#members.values()].map(({ record }) => record);
-  }
-
-  #memberOf(id: number): Member | undefined {
-    for (const member of this.#members.values()) if (member.id === id) return member;
-    return undefined;
   }
 }
 
