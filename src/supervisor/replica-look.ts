@@ -37,7 +37,8 @@ export async function lookAtReplicas(
       workers: 1,
       secret: '',
       log: { info: () => {}, warn: (message, facts) => troubles.push(troubleOf(message, facts ?? {})) },
-      nextId: () => ++ids,
+      enroll: () => ++ids,
+      strike: () => {},
     },
     () => {},
   );
