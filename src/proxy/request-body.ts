@@ -61,7 +61,7 @@ export class RequestBody implements BodyReader {
   onEnd(): void {
     const connection = this.#connection;
     if (connection === null) return;
-    this.touched = true;
+    // A body that ended without a byte is as whole as before: it may be sent again.
     let trailers = '';
     if (this.#framed) {
       const { req, route } = this.#exchange;

@@ -46,8 +46,9 @@ export class Choice {
   tick(replicas: readonly Replica[]): void {
     let left = 0;
     let ejected = 0;
-    for (const { backup, cell } of replicas) {
-      if (backup || cell.checked === Checked.down) continue;
+    // Backups count: with one of them there, the last primary may be left alone for a while.
+    for (const { cell } of replicas) {
+      if (cell.checked === Checked.down) continue;
       left++;
       if (cell.ejection !== Ejection.none) ejected++;
     }
@@ -82,7 +83,7 @@ export class Choice {
         continue;
       }
       if (tried?.includes(replica) === true) continue;
-      if (replica.pool.hasRoom) candidates[count++] = replica;
+      if (replica.hasRoom) candidates[count++] = replica;
       else isFull = true;
     }
     if (count === 0) return isFull ? 'busy' : 'down';
@@ -98,7 +99,7 @@ export class Choice {
 
   /** Whether this exchange is the one by which a half-open replica is tried. */
   #claimsProbe(wish: Wish, replica: Replica): boolean {
-    if (wish.tried !== null || !replica.pool.hasRoom) return false;
+    if (wish.tried !== null || !replica.hasRoom) return false;
     if (!wish.isRepeatable && Math.random() >= UNREPEATABLE_PROBES) return false;
     return (this.pickedProbe = replica.cell.claimProbe());
   }

@@ -52,11 +52,6 @@ export class ConnectionPool implements ConnectionOwner {
     return this.#idle.length;
   }
 
-  /** `take` would give one, unless another worker is quicker. */
-  get hasRoom(): boolean {
-    return this.#idle.length > 0 || this.#owner.open.value < this.#owner.max;
-  }
-
   /** An idle connection, or a new one that is still connecting; null when there are as many as there may be. */
   take(): Connection | null {
     for (let connection = this.#idle.pop(); connection !== undefined; connection = this.#idle.pop()) {

@@ -11,7 +11,10 @@ export type Outcome = 'ok' | 'failed' | 'neutral';
 
 /** The upstream, as far as its replicas concern it. */
 export interface ReplicaOwner {
-  readonly isWantedElsewhere: boolean;
+  /** Another worker waits, and this one has more than its share of the connections to the replica. */
+  isOverShare(replica: Replica): boolean;
+  /** What was given back is not for this worker to take, for a moment. */
+  readonly isYielding: boolean;
   onRoom(): void;
   /** Failures in a row are as many as the config allows. */
   onSuspect(replica: Replica): void;
@@ -60,11 +63,21 @@ export class Replica implements PoolOwner {
   }
 
   get isWantedElsewhere(): boolean {
-    return this.open.value >= this.max && this.#owner.isWantedElsewhere;
+    return this.open.value >= this.max && this.#owner.isOverShare(this);
+  }
+
+  /** There is, or may be, a connection for one more exchange. */
+  get hasRoom(): boolean {
+    return this.pool.idle > 0 || (this.open.value < this.max && !this.#owner.isYielding);
   }
 
   onRoom(): void {
     this.#owner.onRoom();
+  }
+
+  /** The checks, if there are any, do not say otherwise. */
+  get isUp(): boolean {
+    return this.cell.checked !== Checked.down;
   }
 
   /** An attempt begins; `end` must follow. */
@@ -92,7 +105,7 @@ export class Replica implements PoolOwner {
 
   /** Looks at what has changed, now and then. */
   tick(now: number): void {
-    const isDown = this.cell.checked === Checked.down;
+    const isDown = !this.isUp;
     if (isDown && !this.#wasDown) {
       this.pool.closeIdle();
       this.pool.interrupt('the replica is down');

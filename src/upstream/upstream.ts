@@ -5,7 +5,6 @@ import type { ResolvedHold, ResolvedRetry, ResolvedUpstream } from '../config/re
 import { Sticky } from './balance/sticky.ts';
 import { Choice, type NoReplica, type Wish } from './choice.ts';
 import { type Outcome, Replica, type ReplicaOwner } from './replica.ts';
-import { Checked } from './replica-cell.ts';
 import type { ReplicaRecord, UpstreamState } from './replica-record.ts';
 import { RetryBudget } from './retry-budget.ts';
 import { UpstreamCell } from './upstream-cell.ts';
@@ -21,6 +20,8 @@ export interface UpstreamEvents {
 
 /** Milliseconds between looks for a connection that another worker has given back. */
 const LOOK = 5;
+/** Milliseconds in which the other worker looks at least once. */
+const YIELD = 2 * LOOK;
 /** Milliseconds between two reports that a replica cannot be reached. */
 const REPORT = 250;
 
@@ -54,6 +55,8 @@ export class Upstream implements ReplicaOwner {
   #look: NodeJS.Timeout | null = null;
   #serveSoon = false;
   #lastReport = 0;
+  /** `performance.now()` until which only idle connections are taken; 0 for not at all. */
+  #yieldUntil = 0;
 
   constructor(config: ResolvedUpstream, state: UpstreamState, worker: number, events: UpstreamEvents) {
     this.name = config.name;
@@ -101,7 +104,7 @@ export class Upstream implements ReplicaOwner {
 
   /** True while a replica is there that an exchange would be sent to. */
   get isUp(): boolean {
-    return this.replicas.some(({ cell }) => cell.checked !== Checked.down);
+    return this.replicas.some((replica) => replica.isUp);
   }
 
   // ---- waiting ----
@@ -149,14 +152,26 @@ export class Upstream implements ReplicaOwner {
   }
 
   #serve(): void {
-    this.#queue.serve(() => this.replicas.some(({ pool }) => pool.hasRoom));
+    this.#queue.serve(() => this.replicas.some((replica) => replica.isUp && replica.hasRoom));
   }
 
   // ---- from replicas and attempts ----
 
-  get isWantedElsewhere(): boolean {
+  isOverShare({ open, max }: Replica): boolean {
     const { queued } = this.#cell;
-    return queued.value > queued.own;
+    if (queued.value <= queued.own) return false;
+    // A worker's share of the connections is its share of the demand: of those that have one, and those that wait.
+    const share = (open.own + queued.own) / (open.value + queued.value);
+    if (open.own <= max * share) return false;
+    this.#yieldUntil = performance.now() + YIELD;
+    return true;
+  }
+
+  get isYielding(): boolean {
+    if (this.#yieldUntil === 0) return false;
+    if (performance.now() < this.#yieldUntil) return true;
+    this.#yieldUntil = 0;
+    return false;
   }
 
   onRoom(): void {

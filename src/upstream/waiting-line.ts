@@ -9,6 +9,12 @@ export interface Waiter {
   onTooLate(): void;
 }
 
+/**
+ * Turns in vain after which a round ends. What there is may be of no use to anybody in a long line, and is looked at
+ * time and again.
+ */
+const MOST_VAIN = 64;
+
 export class WaitingLine {
   /** In the order of the line, each with the `performance.now()` after which it is too late. */
   readonly #places = new Map<Waiter, number>();
@@ -36,9 +42,11 @@ export class WaitingLine {
     this.#serving = true;
     // Who joins meanwhile stands behind these.
     let turns = Math.min(most, this.#places.size);
+    let vain = 0;
     for (const waiter of this.#places.keys()) {
-      if (turns-- === 0 || !more()) break;
+      if (turns-- === 0 || vain === MOST_VAIN || !more()) break;
       if (waiter.onTurn()) this.#places.delete(waiter);
+      else vain++;
     }
     this.#serving = false;
   }

@@ -2,9 +2,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { PROJECT, startGateway } from '../support/gateway-process.ts';
 import { eventually, holdAnswers } from '../support/held-answers.ts';
 import { ask, requestBytes } from '../support/plain-request.ts';
-import { connectRaw } from '../support/raw-client.ts';
+import { connectRaw, type RawConnection } from '../support/raw-client.ts';
 import { answer, type RecordingReplica, startReplica } from '../support/recording-replica.ts';
 import { startSupervised } from '../support/supervised-gateway.ts';
 import { startProbed } from '../support/worker-clients.ts';
@@ -94,7 +95,7 @@ test('idle connections of one worker do not starve the other', async (t) => {
 
 test('a worker with much to do does not starve the other', async (t) => {
   const replica = await startReplica(t, () => sleep(10, answer('ok')));
-  const { clientsOfBoth } = await startProbed(t, config([replica], { max: 1, queueTimeout: '2s' }));
+  const { clientsOfBoth } = await startProbed(t, config([replica], { max: 1, queueTimeout: '1s' }));
   const waits: number[][] = [[], []];
   let left = 300;
   await Promise.all(
@@ -152,6 +153,7 @@ for (const way of ['download', 'upload'] as const) {
     else assert.equal(replica.requests[0]!.bodySize, 2 * MB);
     replica.script = answer('free');
     assert.equal((await ask(gateway.port, '/other')).text, 'free');
+    client.destroy();
   });
 }
 
@@ -182,6 +184,7 @@ test('RE-05: 10,000 requests to an upstream that hangs', async (t) => {
       if (response.status === 503) assert.match(response.body.toString(), /UPSTREAM_BUSY/);
       if (left % 1000 === 0) memory.push((await gateway.memory()) / MB);
     }
+    client.destroy();
   };
   const all = Promise.all(Array.from({ length: CLIENTS }, loop));
   await eventually('all but the first have been told', () => left <= 0 && stuck === MAX + QUEUE, 60_000);
@@ -197,4 +200,34 @@ test('RE-05: 10,000 requests to an upstream that hangs', async (t) => {
   assert.equal(replica.requests.length, MAX + QUEUE);
   const now = (await status())[0]!;
   assert.deepEqual([now.queued, now.replicas[0]!.inFlight], [0, 0]);
+});
+
+test('a worker that dies gives back the connections and the places in the line that it had', async (t) => {
+  const held = holdAnswers();
+  const replica = await startReplica(t, held.script);
+  const limits = { max: 2, queue: 3, queueTimeout: '30s' };
+  const nodeArgs = ['--import', `${PROJECT}/test/support/worker-probe.ts`];
+  const gateway = await startGateway(t, { ...config([replica], limits), workers: 1 }, { nodeArgs });
+  /** Takes all there is, and makes sure that there is no more. */
+  const fill = async (name: string): Promise<RawConnection[]> => {
+    const clients = await Promise.all(Array.from({ length: 5 }, () => connectRaw(t, gateway.port)));
+    for (const client of clients) await client.send(requestBytes(name));
+    await eventually(
+      'two are asked',
+      () => replica.requests.filter(({ target }) => target === name).length === 2,
+    );
+    const isFull = async () => (await ask(gateway.port, '/too-many', { deadline: 60_000 })).status === 503;
+    assert.ok(await isFull());
+    return clients;
+  };
+  await fill('/before');
+  gateway.signal('SIGUSR2');
+  gateway.stopping = false;
+  await gateway.output(/a new worker listens/, 30_000);
+  const clients = await fill('/after');
+  held.open();
+  for (const client of clients) {
+    assert.equal((await client.response()).status, 200);
+    client.destroy();
+  }
 });

@@ -29,10 +29,16 @@ async function full(scope: Scope, count: number, connections: object, workers = 
   const held = Array.from({ length: count }, holdAnswers);
   const replicas = await Promise.all(held.map(({ script }) => startReplica(scope, script)));
   const limits = { max: 1, queueTimeout: '30s', ...connections };
+  const clients: RawConnection[] = [];
+  // Before the gateway stops, which would wait for them to close their side.
+  scope.after(() => {
+    for (const client of clients) client.destroy();
+  });
   const supervised = await startSupervised(scope, { ...config(replicas, limits), workers });
   const { gateway, status } = supervised;
   const send = async (target: string, more?: Parameters<typeof requestBytes>[1]) => {
     const client = await connectRaw(scope, gateway.port);
+    clients.push(client);
     await client.send(requestBytes(target, more));
     return client;
   };
@@ -174,15 +180,30 @@ test('bodies of those who wait arrive whole, and nobody is told to send one befo
   await sleep(300);
   assert.equal(polite.received, 0);
   held[0]!.open();
-  assert.equal((await plain.response('POST')).status, 200);
-  assert.equal((await chunked.response('PUT')).status, 200);
-  assert.equal((await polite.response('POST')).status, 100);
-  await polite.send('hello');
-  assert.equal(asReply(await polite.response('POST')).text, 'POST /polite');
+  const talk = async (): Promise<void> => {
+    assert.equal((await polite.response('POST')).status, 100);
+    await polite.send('hello');
+    assert.equal(asReply(await polite.response('POST')).text, 'POST /polite');
+  };
+  const [one, other] = await Promise.all([plain.response('POST'), chunked.response('PUT'), talk()]);
+  assert.deepEqual([one.status, other.status], [200, 200]);
   const seen = new Map(replica.requests.map((request) => [request.target, request.body.toString()]));
   assert.equal(seen.get('/plain'), body);
   assert.equal(seen.get('/chunked'), chunk + chunk);
   assert.equal(seen.get('/polite'), 'hello');
+});
+
+test('a gateway that stops serves those who wait', async (t) => {
+  const { gateway, held, line } = await full(t, 1, {});
+  const clients = [await line('/1'), await line('/2', { method: 'POST', body: 'x' })];
+  gateway.signal('SIGTERM');
+  await sleep(200);
+  held[0]!.open();
+  for (const client of clients) {
+    const reply = asReply(await client.response());
+    assert.deepEqual([reply.status, reply.header('connection')], [200, 'close']);
+  }
+  assert.deepEqual(await gateway.exited, { code: 0, signal: null });
 });
 
 /** Milliseconds of processor time so far. */
@@ -209,6 +230,7 @@ async function crowd(scope: Scope, replicas: readonly RecordingReplica[]): Promi
       }
     }),
   );
+  for (const client of clients) client.destroy();
   return (await processorTime(gateway.pid)) - before;
 }
 

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { startBlackHole } from '../support/black-hole.ts';
 import type { Scope } from '../support/fixtures.ts';
 import { type GatewayProcess, startGateway } from '../support/gateway-process.ts';
 import { eventually } from '../support/held-answers.ts';
@@ -19,15 +20,18 @@ interface Rig {
   seen(target: string): number[];
 }
 
-/** Replicas that one worker asks in turn. */
+/** Replicas that one worker asks in turn, perhaps with a backup at some other address. */
 async function start(
   scope: Scope,
   scripts: readonly Script[],
   upstream: object,
   route: object = {},
+  backup?: string,
 ): Promise<Rig> {
   const replicas = await Promise.all(scripts.map((script) => startReplica(scope, script)));
-  const api = { replicas: replicas.map(({ url }) => url), balance: 'round-robin', eject: false, ...upstream };
+  const urls: unknown[] = replicas.map(({ url }) => url);
+  if (backup !== undefined) urls.push({ url: backup, backup: true });
+  const api = { replicas: urls, balance: 'round-robin', eject: false, ...upstream };
   const gateway = await startGateway(scope, {
     workers: 1,
     upstreams: { api },
@@ -148,6 +152,39 @@ test('no further attempt begins once the time is over', async (t) => {
   assert.ok(sum(seen('/x')) <= 3, `${seen('/x')}`);
 });
 
+test('`timeouts.response` is for all attempts together, also for a connection that never comes about', async (t) => {
+  const hole = await startBlackHole(t);
+  const late: Script = async (_, on) => {
+    await sleep(700);
+    on.reset();
+  };
+  const { gateway } = await start(t, [late], { timeouts: { response: '1s', connect: '8s' } }, {}, hole);
+  const begun = performance.now();
+  const reply = await ask(gateway.port, '/x', { deadline: 30_000 });
+  const took = performance.now() - begun;
+  assert.equal(reply.status, 504);
+  assert.ok(took < 4000, `${Math.round(took)} ms`);
+});
+
+test('however short the time for an answer is, a replica that takes no connection is left for another', async (t) => {
+  const replica = await startReplica(t, good);
+  const hole = await startBlackHole(t);
+  const gateway = await startGateway(t, {
+    upstreams: {
+      api: {
+        replicas: [hole, { url: replica.url, backup: true }],
+        timeouts: { connect: '1s', response: '500ms' },
+      },
+    },
+    hosts: { 'a.test': { routes: { '/*': { proxy: 'api' } } } },
+  });
+  for (const method of ['GET', 'POST']) {
+    const reply = await ask(gateway.port, '/x', { method, ...(method === 'POST' && { body: 'x' }) });
+    assert.equal(reply.text, 'good', method);
+  }
+  assert.equal(replica.requests.length, 2);
+});
+
 test('a connection that the replica has closed meanwhile is no reason to fail, also with one replica', async (t) => {
   const { gateway, replicas } = await start(t, [good], {});
   const [replica] = replicas as [RecordingReplica];
@@ -192,6 +229,7 @@ test('what hangs at a replica that the checks find down is answered by another: 
   bad.connections[on!.connection]!.write('world');
   await eventually('it ends', () => streams.every(({ received }) => received > 0));
   const bodies = await Promise.all(streams.map(async (stream) => (await stream.response()).body.toString()));
+  for (const stream of streams) stream.destroy();
   assert.deepEqual(bodies.sort(), ['good', 'helloworld']);
 });
 

@@ -120,6 +120,7 @@ test('a body of which a part was sent: PUT is never sent again', async (t) => {
   while ((asked()?.requests[0]?.bodySize ?? 0) < 1000) await sleep(5);
   for (const connection of asked()!.connections) connection.reset();
   assert.equal((await client.response('PUT')).status, 502);
+  client.destroy();
   await sleep(300);
   assert.equal(sum(seen('/part')), 1);
 });
@@ -140,6 +141,7 @@ for (const [what, script] of [
     const client = await connectRaw(t, gateway.port);
     await client.send(requestBytes('/once'));
     const bytes = await client.collect(1000, 5000);
+    client.destroy();
     assert.doesNotMatch(bytes.toString('latin1'), /HTTP\/1\.1 200 OK[\s\S]*HTTP\/1\.1/);
     await sleep(300);
     assert.equal(sum(seen('/once')), 1);

@@ -105,8 +105,6 @@ for (const [what, head, path, version] of [
 }
 
 test('a request that goes on while its answer does', async () => {
-  replica.script = begins('Content-Type: application/octet-stream\r\n' + CHUNKED);
-  const before = replica.requests.length;
   const early = await startReplica(scope, (_, on) => void on.write(`HTTP/1.1 200 OK\r\n${CHUNKED}\r\n`), {
     when: 'head',
   });
@@ -133,7 +131,6 @@ test('a request that goes on while its answer does', async () => {
   await early.until(({ requests }) => requests[0]!.complete);
   early.connections[0]!.write('0\r\n\r\n');
   await eventually('the end', () => got.endsWith('0\r\n\r\n'));
-  assert.equal(replica.requests.length, before);
 });
 
 test("silence is cut after the route's own time, and not before: longer than its upstream's", async () => {
@@ -196,7 +193,8 @@ for (const leave of ['reset', 'destroy', 'end'] as const) {
         clearInterval(timer);
       }
       const took = performance.now() - begun;
-      assert.ok(took < 1000, `${Math.round(took)} ms`);
+      // And what a busy machine may add.
+      assert.ok(took < 1500, `${Math.round(took)} ms`);
     });
   }
 }

@@ -18,6 +18,11 @@ export interface ProbedGateway {
 
 /** Starts a gateway with two workers. Its host `nobody.test` must not exist. */
 export async function startProbed(scope: Scope, config: object): Promise<ProbedGateway> {
+  const clients: RawConnection[] = [];
+  // Before the gateway stops, which would wait for them to close their side.
+  scope.after(() => {
+    for (const client of clients) client.destroy();
+  });
   const log = join(await temporaryFolder(scope), 'served.log');
   const gateway = await startGateway(
     scope,
@@ -31,7 +36,7 @@ export async function startProbed(scope: Scope, config: object): Promise<ProbedG
     for (let tries = 0; !enough(); tries++) {
       if (tries > 100 + 10 * count) throw new Error('all connections went to one worker');
       const connection = await RawConnection.open(gateway.port);
-      scope.after(() => connection.destroy());
+      clients.push(connection);
       // Answered by the worker alone.
       await connection.send(requestBytes('/', { host: 'nobody.test' }));
       await connection.response();
