@@ -92,7 +92,7 @@ suite('split', async () => {
     { 'X-Version': '1' },
     { Cookie: 'version=darker' },
     { Cookie: 'xversion=dark' },
-  ]) {
+  ] as Record<string, string>[]) {
     test(`${JSON.stringify(headers)} leads nowhere in particular`, async () => {
       const client = { 'X-Forwarded-For': '203.0.113.9' };
       const plain = await ask(gateway.port, '/by-client/x', { headers: client });
