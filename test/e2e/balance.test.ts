@@ -157,16 +157,25 @@ test('a backup is used while no primary is up, and not a moment longer', async (
   assert.equal(isAsked(), before);
 });
 
-test('a backup stands in for a primary that is ejected', async (t) => {
-  const [primary, spare] = (await named(t, 'primary', 'spare')) as [RecordingReplica, RecordingReplica];
-  const replicas = [primary.url, { url: spare.url, backup: true }];
-  const gateway = await startGateway(t, config({ replicas, eject: { consecutive: 5, base: '1m' } }));
-  primary.script = answer('no', {}, 503);
-  for (let i = 0; i < 5; i++) await ask(gateway.port, '/x');
-  await gateway.output(/a replica is ejected/, LIMIT);
-  await sleep(500);
-  assert.deepEqual(await tally(gateway.port, 40), { spare: 40 });
-});
+for (const count of [1, 2, 3]) {
+  test(`a backup stands in for the only ${count} that there are, all ejected`, async (t) => {
+    const names = ['a', 'b', 'c'].slice(0, count);
+    const primaries = await named(t, ...names);
+    const [spare] = (await named(t, 'spare')) as [RecordingReplica];
+    const replicas = [...primaries.map(({ url }) => url), { url: spare.url, backup: true }];
+    const eject = { consecutive: 5, base: '1m', atMost: 1 };
+    const gateway = await startGateway(t, config({ replicas, eject, balance: 'round-robin' }));
+    for (const primary of primaries) primary.script = answer('no', {}, 503);
+    const ejected = () => gateway.stdout.split('a replica is ejected').length - 1;
+    await eventually('all are ejected', async () => {
+      await ask(gateway.port, '/x');
+      return ejected() === count;
+    });
+    // Longer than a worker takes to look how many are left.
+    await sleep(500);
+    assert.deepEqual(await tally(gateway.port, 40), { spare: 40 });
+  });
+}
 
 test('a primary that is full is waited for: its backup is for when it is down', async (t) => {
   const held = holdAnswers();

@@ -1,9 +1,11 @@
 // Sticky cookies as a browser and a meddler see them.
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { startGateway } from '../support/gateway-process.ts';
 import { eventually, holdAnswers } from '../support/held-answers.ts';
-import { ask, NAVIGATION, type Reply } from '../support/plain-request.ts';
+import { ask, NAVIGATION, type Reply, requestBytes } from '../support/plain-request.ts';
+import { connectRaw } from '../support/raw-client.ts';
 import { answer, startReplica } from '../support/recording-replica.ts';
 import { suiteScope } from '../support/suite-scope.ts';
 
@@ -222,4 +224,35 @@ test('a client waits for its own replica when that is full, and holds nobody els
   assert.equal((await next).status, 200);
   const seen = replicas[own]!.requests.map(({ target }) => target);
   assert.ok(seen.includes('/next'));
+});
+
+test('a crowd that waits for one replica that hangs holds nobody else up', async (t) => {
+  const held = [holdAnswers(), holdAnswers()];
+  const replicas = await Promise.all(held.map(({ script }) => startReplica(t, script)));
+  for (const one of held) one.open();
+  const gateway = await startGateway(t, {
+    workers: 2,
+    upstreams: {
+      api: {
+        replicas: replicas.map(({ url }) => url),
+        sticky: { cookie: 'r' },
+        connections: { max: 4, queueTimeout: '20s' },
+      },
+    },
+    hosts: { 'a.test': { routes: { '/*': { proxy: 'api' } } } },
+  });
+  const first = await ask(gateway.port, '/first');
+  const cookie = first.header('set-cookie')!.split(';')[0]!;
+  const own = replicas.findIndex(({ requests }) => requests.length > 0);
+  replicas[own]!.script = () => new Promise(() => {});
+  const crowd = await Promise.all(Array.from({ length: 300 }, () => connectRaw(t, gateway.port)));
+  for (const client of crowd) await client.send(requestBytes('/mine', { headers: { Cookie: cookie } }));
+  await replicas[own]!.until(({ requests }) => requests.length === 5, 10_000);
+  await sleep(300);
+  const begun = performance.now();
+  for (let i = 0; i < 50; i++) assert.equal((await ask(gateway.port, '/others')).status, 200);
+  const took = performance.now() - begun;
+  for (const client of crowd) client.destroy();
+  // Milliseconds each; and what a busy machine may add.
+  assert.ok(took < 5000, `${Math.round(took)} ms for 50 that had a replica to themselves`);
 });
