@@ -99,17 +99,17 @@ class Forward implements ResponseHandler, BodySource, Wish, Sender {
     const authority =
       hostHeader === null ? clientAuthority(request.host, request.port) : hostHeader || replica.authority;
     const head = requestHead(exchange, { method, path, query, authority, plain, upgrade: this.#upgrade });
-    if (head === 'LOOP') {
-      this.fail({ code: 'LOOP_DETECTED', detail: '', replica: null });
-      return 'sent';
-    }
     const { pool } = replica;
     // A second attempt must not meet a second connection that has been closed meanwhile.
-    const connection = this.#recovery === null ? pool.take() : (pool.open() ?? pool.take());
-    if (connection === null) {
+    let connection: Connection | null = null;
+    if (head !== 'LOOP') connection = this.#recovery === null ? pool.take() : (pool.open() ?? pool.take());
+    if (head === 'LOOP' || connection === null) {
+      // Nothing is sent: somebody else may be the one to try the replica.
       if (this.#probe) replica.report('neutral', true);
       this.#probe = false;
-      return 'busy';
+      if (head !== 'LOOP') return 'busy';
+      this.fail({ code: 'LOOP_DETECTED', detail: '', replica: null });
+      return 'sent';
     }
     const { timeouts } = this.#upstream.config;
     let responseTimeout = route.timeouts.response ?? timeouts.response;
@@ -176,10 +176,9 @@ class Forward implements ResponseHandler, BodySource, Wish, Sender {
     // Whether it works is known now; how long its answer takes is another matter.
     if (this.#probe) replica.report(this.#outcome, true);
     this.#probe = false;
-    const { sticky, replicas } = this.#upstream;
-    if (sticky === null || this.#target.plain) return;
-    if (sticky.find(this.cookie, replicas) !== replica)
-      fields.push('set-cookie', sticky.setCookie(replica, this.#exchange.secure));
+    // What is asked for plainly is kept for everybody.
+    const cookie = this.#target.plain ? null : this.#upstream.newCookie(this, replica, this.#exchange.secure);
+    if (cookie !== null) fields.push('set-cookie', cookie);
   }
 
   onBody(bytes: Buffer, start: number, end: number, owned: boolean): void {

@@ -32,6 +32,8 @@ const candidates: Replica[] = [];
 export class Choice {
   /** The last pick was of a half-open replica, for its single exchange: the end of the attempt must be reported. */
   pickedProbe = false;
+  /** The last pick was 'busy' because this one, which the client's cookie names, is full; null for another reason. */
+  awaited: Replica | null = null;
   readonly #balancer: Balancer;
   readonly #sticky: Sticky | null;
   /** So few are left that the ejected ones are used as well. */
@@ -57,6 +59,7 @@ export class Choice {
 
   pick(replicas: readonly Replica[], wish: Wish): Replica | NoReplica {
     this.pickedProbe = false;
+    this.awaited = null;
     // Primaries, then backups, then what was ejected of either: rather all than none.
     for (let tier = 0; tier < 4; tier++) {
       const picked = this.#pickFrom(replicas, wish, tier % 2 === 1, tier >= 2);
@@ -91,7 +94,10 @@ export class Choice {
       const kept = this.#sticky.find(wish.cookie, replicas);
       if (kept !== null && kept.backup === backup) {
         for (let i = 0; i < count; i++) if (candidates[i] === kept) return kept;
-        if (isFull && isUp(kept) && tried?.includes(kept) !== true) return 'busy';
+        if (isFull && isUp(kept) && tried?.includes(kept) !== true) {
+          this.awaited = kept;
+          return 'busy';
+        }
       }
     }
     return count === 1 ? candidates[0]! : this.#balancer.choose(candidates, count, wish.clientAddress);

@@ -51,6 +51,8 @@ export class Upstream implements ReplicaOwner {
   /** Replicas that left, until their last connection is closed. */
   readonly #leaving = new Set<Replica>();
   readonly #queue = new WaitingLine();
+  /** Lines of those who wait for one replica that is their own, so that they hold nobody else up. */
+  readonly #ownQueues = new Map<Replica, WaitingLine>();
   readonly #held = new WaitingLine();
   #look: NodeJS.Timeout | null = null;
   #serveSoon = false;
@@ -97,6 +99,13 @@ export class Upstream implements ReplicaOwner {
     return picked;
   }
 
+  /** Value of `Set-Cookie` for a client whose cookie does not name the replica that answers; null for none. */
+  newCookie({ cookie }: Wish, replica: Replica, secure: boolean): string | null {
+    const { sticky } = this;
+    if (sticky === null || sticky.find(cookie, this.replicas) === replica) return null;
+    return sticky.setCookie(replica, secure);
+  }
+
   /** See `Choice.pickedProbe`. */
   get pickedProbe(): boolean {
     return this.#choice.pickedProbe;
@@ -113,7 +122,7 @@ export class Upstream implements ReplicaOwner {
   queue(waiter: Waiter, deadline: number): boolean {
     const { queue } = this.config.connections;
     if (!this.#cell.queued.addWithin(1, queue * Math.max(1, this.replicas.length))) return false;
-    this.#queue.join(waiter, deadline);
+    this.#lineFor(this.#choice.awaited).join(waiter, deadline);
     this.#look ??= setInterval(() => this.#serve(), LOOK);
     return true;
   }
@@ -131,7 +140,9 @@ export class Upstream implements ReplicaOwner {
 
   /** The client is gone. */
   leaveQueue(waiter: Waiter): void {
-    if (this.#queue.leave(waiter)) this.leftQueue();
+    let left = this.#queue.leave(waiter);
+    for (const line of this.#ownQueues.values()) left = line.leave(waiter) || left;
+    if (left) this.leftQueue();
   }
 
   leaveHold(waiter: Waiter, bytes: number): void {
@@ -141,7 +152,7 @@ export class Upstream implements ReplicaOwner {
   /** To be called by a waiter that was told something. */
   leftQueue(): void {
     this.#cell.queued.add(-1);
-    if (this.#queue.length > 0 || this.#look === null) return;
+    if (this.#cell.queued.own > 0 || this.#look === null) return;
     clearInterval(this.#look);
     this.#look = null;
   }
@@ -151,7 +162,19 @@ export class Upstream implements ReplicaOwner {
     this.#cell.heldBytes.add(-bytes);
   }
 
+  #lineFor(awaited: Replica | null): WaitingLine {
+    if (awaited === null) return this.#queue;
+    let line = this.#ownQueues.get(awaited);
+    if (line === undefined) this.#ownQueues.set(awaited, (line = new WaitingLine()));
+    return line;
+  }
+
   #serve(): void {
+    for (const [replica, line] of this.#ownQueues) {
+      // Once its replica is down or gone, who waited for it takes any other.
+      line.serve(() => replica.hasRoom || !replica.isUp || !this.replicas.includes(replica));
+      if (line.length === 0) this.#ownQueues.delete(replica);
+    }
     this.#queue.serve(() => this.replicas.some((replica) => replica.isUp && replica.hasRoom));
   }
 
@@ -175,7 +198,7 @@ export class Upstream implements ReplicaOwner {
   }
 
   onRoom(): void {
-    if (this.#queue.length === 0 || this.#serveSoon) return;
+    if (this.#cell.queued.own === 0 || this.#serveSoon) return;
     this.#serveSoon = true;
     // Not from within the connection that has just become free.
     setImmediate(() => {
@@ -222,6 +245,7 @@ export class Upstream implements ReplicaOwner {
     }
     this.#choice.tick(this.replicas);
     this.#queue.expire(now);
+    for (const line of this.#ownQueues.values()) line.expire(now);
     this.#held.expire(now);
     this.#serveHeld();
   }

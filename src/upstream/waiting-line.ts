@@ -43,12 +43,15 @@ export class WaitingLine {
     // Who joins meanwhile stands behind these.
     let turns = Math.min(most, this.#places.size);
     let vain = 0;
-    for (const waiter of this.#places.keys()) {
-      if (turns-- === 0 || vain === MOST_VAIN || !more()) break;
-      if (waiter.onTurn()) this.#places.delete(waiter);
-      else vain++;
+    try {
+      for (const waiter of this.#places.keys()) {
+        if (turns-- === 0 || vain === MOST_VAIN || !more()) break;
+        if (waiter.onTurn()) this.#places.delete(waiter);
+        else vain++;
+      }
+    } finally {
+      this.#serving = false;
     }
-    this.#serving = false;
   }
 
   /** Sends away everybody whose time is over. */
