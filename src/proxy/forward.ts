@@ -1,6 +1,7 @@
 // The way of an exchange through the gateway to a replica and back: pick a replica or wait for one, send the
 // request, stream the answer back, report the outcome. An attempt that failed before anything was lost is
 // repeated. Start reading here.
+import { performance } from 'node:perf_hooks';
 import { processLog } from '../observe/process-log.ts';
 import type { Wish } from '../upstream/choice.ts';
 import type { Outcome, Replica } from '../upstream/replica.ts';
@@ -11,8 +12,8 @@ import type { ResponseHead } from '../wire/response-head.ts';
 import type { AnswerSink, BodySource } from './answer.ts';
 import type { Exchange } from './exchange.ts';
 import { codeOf, isIdempotent, isRetriedStatus } from './failures.ts';
-import type { ForwardTarget } from './forward-target.ts';
-import { clientAuthority, passableTrailers, requestHead } from './headers.ts';
+import { type ForwardTarget, targetHead } from './forward-target.ts';
+import { isPublic, passableTrailers } from './headers.ts';
 import { type Failure, Recovery, type Sender } from './recovery.ts';
 import { RequestBody } from './request-body.ts';
 import { Tunnel } from './tunnel.ts';
@@ -40,6 +41,8 @@ class Forward implements ResponseHandler, BodySource, Wish, Sender {
   #answered = false;
   /** `performance.now()` by which an answer must have begun, whatever the number of attempts; 0 before the first. */
   deadline = 0;
+  /** An attempt has begun. */
+  #begun = false;
   #recovery: Recovery | null = null;
 
   constructor(exchange: Exchange, target: ForwardTarget, sink: AnswerSink) {
@@ -82,6 +85,10 @@ class Forward implements ResponseHandler, BodySource, Wish, Sender {
     return this.#body?.touched === true;
   }
 
+  get #responseTimeout(): number {
+    return this.#exchange.route.timeouts.response ?? this.#upstream.config.timeouts.response;
+  }
+
   // ---- one attempt ----
 
   /** Sends the request to a replica that has not been tried, if there is one. */
@@ -94,12 +101,9 @@ class Forward implements ResponseHandler, BodySource, Wish, Sender {
 
   #attempt(replica: Replica): Tried {
     const exchange = this.#exchange;
-    const { hostHeader, path, query, plain } = this.#target;
-    const { request, route, method } = exchange;
-    const authority =
-      hostHeader === null ? clientAuthority(request.host, request.port) : hostHeader || replica.authority;
-    const head = requestHead(exchange, { method, path, query, authority, plain, upgrade: this.#upgrade });
+    const { route } = exchange;
     const { pool } = replica;
+    const head = targetHead(exchange, this.#target, replica, this.#upgrade);
     // A second attempt must not meet a second connection that has been closed meanwhile.
     let connection: Connection | null = null;
     if (head !== 'LOOP') connection = this.#recovery === null ? pool.take() : (pool.open() ?? pool.take());
@@ -112,9 +116,10 @@ class Forward implements ResponseHandler, BodySource, Wish, Sender {
       return 'sent';
     }
     const { timeouts } = this.#upstream.config;
-    let responseTimeout = route.timeouts.response ?? timeouts.response;
-    if (this.deadline === 0) this.deadline = this.#upstream.now + responseTimeout;
-    else responseTimeout = Math.max(1, Math.min(responseTimeout, this.deadline - this.#upstream.now));
+    let responseTimeout = this.#responseTimeout;
+    if (this.deadline !== 0)
+      responseTimeout = Math.max(1, Math.min(responseTimeout, this.deadline - performance.now()));
+    this.#begun = true;
     this.#replica = replica;
     this.#outcome = 'neutral';
     replica.begin();
@@ -122,13 +127,13 @@ class Forward implements ResponseHandler, BodySource, Wish, Sender {
     this.#connection = connection;
     connection.send(head, this, {
       hasBody: this.#body !== null,
-      bodiless: method === 'HEAD',
+      bodiless: exchange.method === 'HEAD',
       upgrade: this.#upgrade !== null,
       responseTimeout,
       idleTimeout: route.timeouts.idle ?? timeouts.idle,
     });
-    // The body is touched only once it has somewhere to go: until then another replica may be tried.
-    if (connection.connected) this.#body?.streamTo(connection);
+    if (connection.connected) this.#onStanding(connection);
+    else if (this.deadline !== 0) connection.deadline = Math.min(connection.deadline, this.deadline);
     return 'sent';
   }
 
@@ -154,7 +159,14 @@ class Forward implements ResponseHandler, BodySource, Wish, Sender {
 
   onConnected(): void {
     if (this.#upstream.unreachable) this.#upstream.onReached();
-    this.#body?.streamTo(this.#connection!);
+    this.#onStanding(this.#connection!);
+  }
+
+  #onStanding(connection: Connection): void {
+    // The time for an answer begins with the request; a further attempt has what is left of it.
+    if (this.deadline === 0) this.deadline = this.#upstream.now + this.#responseTimeout;
+    // The body is touched only once it has somewhere to go: until then another replica may be tried.
+    this.#body?.streamTo(connection);
   }
 
   onInterim(status: number, fields: string[]): void {
@@ -176,9 +188,9 @@ class Forward implements ResponseHandler, BodySource, Wish, Sender {
     // Whether it works is known now; how long its answer takes is another matter.
     if (this.#probe) replica.report(this.#outcome, true);
     this.#probe = false;
-    // What is asked for plainly is kept for everybody.
+    // What is asked for plainly is kept for everybody, and what says so may be.
     const cookie = this.#target.plain ? null : this.#upstream.newCookie(this, replica, this.#exchange.secure);
-    if (cookie !== null) fields.push('set-cookie', cookie);
+    if (cookie !== null && !isPublic(fields)) fields.push('set-cookie', cookie);
   }
 
   onBody(bytes: Buffer, start: number, end: number, owned: boolean): void {
@@ -278,12 +290,7 @@ class Forward implements ResponseHandler, BodySource, Wish, Sender {
   // ---- when it fails ----
 
   #recover(): Recovery {
-    return (this.#recovery ??= new Recovery(
-      this.#exchange,
-      this.#upstream,
-      this,
-      this.deadline === 0 ? 0 : 1,
-    ));
+    return (this.#recovery ??= new Recovery(this.#exchange, this.#upstream, this, this.#begun));
   }
 
   /** The exchange ends without an answer of a replica. */

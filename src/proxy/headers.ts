@@ -144,6 +144,14 @@ export function passableTrailers(raw: readonly string[], refused: ReadonlySet<st
   return passed;
 }
 
+/** `Cache-Control` says that everybody may keep the answer (RFC 9111 section 5.2.2.9). */
+export function isPublic(fields: readonly string[]): boolean {
+  for (let i = 0; i < fields.length; i += 2) {
+    if (fieldOf(fields[i]!) === Field.CACHE_CONTROL && /(^|[\s,])public\b/i.test(fields[i + 1]!)) return true;
+  }
+  return false;
+}
+
 /** The fields of an interim head (1xx) that are meant for the client; `nominated` and `drop` are not. */
 export function endToEnd(
   fields: readonly string[],

@@ -38,12 +38,12 @@ export class Recovery implements WaitingOwner {
   #waiting: Waiting | null = null;
   #lastFailure: Failure | null = null;
 
-  /** @param sent attempts begun so far, 0 or 1 */
-  constructor(exchange: Exchange, upstream: Upstream, sender: Sender, sent: number) {
+  /** @param begun there was an attempt */
+  constructor(exchange: Exchange, upstream: Upstream, sender: Sender, begun: boolean) {
     this.#exchange = exchange;
     this.#upstream = upstream;
     this.#sender = sender;
-    this.#retries = new Retries(exchange.route.retry, upstream, sent);
+    this.#retries = new Retries(exchange.route.retry, upstream, begun ? 1 : 0);
   }
 
   /** An attempt begins. */

@@ -48,13 +48,19 @@ export class Choice {
   tick(replicas: readonly Replica[]): void {
     let left = 0;
     let ejected = 0;
-    // Backups count: with one of them there, the last primary may be left alone for a while.
-    for (const { cell } of replicas) {
+    let standsIn = false;
+    for (const { backup, cell } of replicas) {
       if (cell.checked === Checked.down) continue;
+      const isEjected = cell.ejection !== Ejection.none;
+      if (backup) {
+        standsIn ||= !isEjected;
+        continue;
+      }
       left++;
-      if (cell.ejection !== Ejection.none) ejected++;
+      if (isEjected) ejected++;
     }
-    this.#panic = (left - ejected) * 2 < left;
+    // With no primary left, a backup that works is better than all of them.
+    this.#panic = (left - ejected) * 2 < left && !(standsIn && ejected === left);
   }
 
   pick(replicas: readonly Replica[], wish: Wish): Replica | NoReplica {
