@@ -51,7 +51,7 @@ export const ERRORS = {
   UPSTREAM_DOWN: entry(503, 'upstream', 'The service is not available at the moment.', true, 5),
   UPSTREAM_BUSY: entry(503, 'upstream', 'The service has too much to do at the moment.', true, 1),
   UPSTREAM_CONNECT_FAILED: entry(503, 'upstream', 'The service could not be reached.', true, 5),
-  UPSTREAM_CONNECT_TIMEOUT: entry(504, 'upstream', 'The service could not be reached in time.', true),
+  UPSTREAM_CONNECT_TIMEOUT: entry(503, 'upstream', 'The service could not be reached in time.', true, 5),
   UPSTREAM_RESET: entry(502, 'upstream', 'The service closed the connection before it answered.', true),
   UPSTREAM_BAD_RESPONSE: entry(502, 'upstream', 'The service sent an answer that cannot be passed on.', true),
   UPSTREAM_RESPONSE_TIMEOUT: entry(504, 'upstream', 'The service did not answer in time.', true),

@@ -104,7 +104,6 @@ export class SplitAction implements Action {
       last = i;
       if (point < this.#ends[i]!) break;
     }
-    // Also where percentages such as 33.3 sum up to a little less than 100.
     return this.#parts[last]!;
   }
 }

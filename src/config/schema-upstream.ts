@@ -87,7 +87,10 @@ const shape = fields('an object with replicas', {
     ...timeouts,
   }).optional(),
   tls: fields('{ serverName, ca, verify }', {
-    serverName: text('the name in the certificate', privateNameProblem).optional(),
+    serverName: text('the name in the certificate', (name) =>
+      // RFC 6066 section 3.
+      isIP(name) === 0 ? privateNameProblem(name) : 'is an address; a server name is a name',
+    ).optional(),
     ca: text('a PEM file').optional(),
     verify: flag().optional(),
   }).optional(),

@@ -16,8 +16,7 @@ import { type ForwardTarget, targetHead } from './forward-target.ts';
 import { isPublic, passableTrailers } from './headers.ts';
 import { type Failure, Recovery, type Sender } from './recovery.ts';
 import { RequestBody } from './request-body.ts';
-import { Tunnel } from './tunnel.ts';
-import { isVerifiedUpgrade, requestedUpgrade, upgradeFields } from './upgrade.ts';
+import { isVerifiedUpgrade, requestedUpgrade, startTunnel } from './upgrade.ts';
 import type { Tried } from './waiting.ts';
 
 /** Forwards an exchange. The sink hears `answer`, `body` and `end`, or `fail`, and never both ends. */
@@ -38,6 +37,8 @@ class Forward implements ResponseHandler, BodySource, Wish, Sender {
   /** The attempt is the single one of a half-open replica. */
   #probe = false;
   #outcome: Outcome = 'neutral';
+  /** What the replica did, for the log, if it is ejected for it. */
+  #reason = '';
   #answered = false;
   /** `performance.now()` by which an answer must have begun, whatever the number of attempts; 0 before the first. */
   deadline = 0;
@@ -63,10 +64,8 @@ class Forward implements ResponseHandler, BodySource, Wish, Sender {
     if (tried !== 'sent') this.#recover().wait(tried);
   }
 
-  // ---- what the choice of a replica depends on ----
-
   get tried(): readonly Replica[] | null {
-    return this.#recovery === null ? null : this.#recovery.tried;
+    return this.#recovery?.tried ?? null;
   }
 
   get cookie(): string | undefined {
@@ -89,12 +88,10 @@ class Forward implements ResponseHandler, BodySource, Wish, Sender {
     return this.#exchange.route.timeouts.response ?? this.#upstream.config.timeouts.response;
   }
 
-  // ---- one attempt ----
-
   /** Sends the request to a replica that has not been tried, if there is one. */
   trySend(fromQueue: boolean): Tried {
     const replica = this.#upstream.pick(this, fromQueue);
-    if (typeof replica === 'string') return replica === 'busy' ? 'busy' : 'down';
+    if (typeof replica === 'string') return replica;
     this.#probe = this.#upstream.pickedProbe;
     return this.#attempt(replica);
   }
@@ -109,7 +106,7 @@ class Forward implements ResponseHandler, BodySource, Wish, Sender {
     if (head !== 'LOOP') connection = this.#recovery === null ? pool.take() : (pool.open() ?? pool.take());
     if (head === 'LOOP' || connection === null) {
       // Nothing is sent: somebody else may be the one to try the replica.
-      if (this.#probe) replica.report('neutral', true);
+      if (this.#probe) replica.reportProbe('neutral', '');
       this.#probe = false;
       if (head !== 'LOOP') return 'busy';
       this.fail({ code: 'LOOP_DETECTED', detail: '', replica: null });
@@ -138,21 +135,21 @@ class Forward implements ResponseHandler, BodySource, Wish, Sender {
   }
 
   /** The attempt is over: the replica is told how it went. */
-  #settle(outcome: Outcome): void {
+  #settle(outcome: Outcome, reason = this.#reason): void {
     const replica = this.#replica;
     if (replica === null) return;
     this.#replica = null;
-    replica.end(outcome, this.#probe);
+    replica.end(outcome, this.#probe, reason);
     this.#probe = false;
   }
 
   /** Gives the attempt up. */
-  #drop(outcome: Outcome): void {
+  #drop(outcome: Outcome, reason?: string): void {
     const connection = this.#connection;
     this.#connection = null;
     connection?.destroy();
     this.#body?.hold();
-    this.#settle(outcome);
+    this.#settle(outcome, reason);
   }
 
   // ---- from the wire ----
@@ -164,7 +161,7 @@ class Forward implements ResponseHandler, BodySource, Wish, Sender {
 
   #onStanding(connection: Connection): void {
     // The time for an answer begins with the request; a further attempt has what is left of it.
-    if (this.deadline === 0) this.deadline = this.#upstream.now + this.#responseTimeout;
+    if (this.deadline === 0) this.deadline = performance.now() + this.#responseTimeout;
     // The body is touched only once it has somewhere to go: until then another replica may be tried.
     this.#body?.streamTo(connection);
   }
@@ -178,6 +175,7 @@ class Forward implements ResponseHandler, BodySource, Wish, Sender {
     const failed = isRetriedStatus(head.status);
     if (failed && this.isRepeatable && this.#repeatsStatus(head)) return;
     this.#outcome = failed ? 'failed' : 'ok';
+    if (failed) this.#reason = `status ${head.status}`;
     this.#onAnswered(head);
     this.#sink.answer(head);
   }
@@ -186,7 +184,7 @@ class Forward implements ResponseHandler, BodySource, Wish, Sender {
     this.#answered = true;
     const replica = this.#replica!;
     // Whether it works is known now; how long its answer takes is another matter.
-    if (this.#probe) replica.report(this.#outcome, true);
+    if (this.#probe) this.#outcome = replica.reportProbe(this.#outcome, this.#reason);
     this.#probe = false;
     // What is asked for plainly is kept for everybody, and what says so may be.
     const cookie = this.#target.plain ? null : this.#upstream.newCookie(this, replica, this.#exchange.secure);
@@ -214,7 +212,9 @@ class Forward implements ResponseHandler, BodySource, Wish, Sender {
     const replica = this.#replica!;
     this.#connection = null;
     const clientStalled = kind === 'idle-timeout' && this.#body?.waitsForClient === true;
-    this.#settle(clientStalled ? 'neutral' : 'failed');
+    // Who closes in the middle of an upload may have answered it, and the reset has lost the answer.
+    const isRefusal = kind === 'reset' && this.isBodyTouched && !this.#exchange.req.complete;
+    this.#settle(clientStalled || isRefusal ? 'neutral' : 'failed', detail);
     // What the client sends meanwhile must not go to the connection that failed.
     this.#body?.hold();
     const code = clientStalled && !this.#answered ? 'REQUEST_TIMEOUT' : codeOf(kind);
@@ -237,11 +237,11 @@ class Forward implements ResponseHandler, BodySource, Wish, Sender {
 
   /** A 502, 503 or 504 that the route would rather have from somebody else. */
   #repeatsStatus(head: ResponseHead): boolean {
-    const recovery = this.#recover();
+    const [recovery, replica] = [this.#recover(), this.#replica!];
     if (!recovery.mayRepeatStatus(head)) return false;
-    const replica = this.#replica!;
-    this.#drop('failed');
-    recovery.repeat({ code: 'UPSTREAM_BAD_RESPONSE', detail: `status ${head.status}`, replica }, true);
+    const failure = { code: 'UPSTREAM_BAD_RESPONSE', detail: `status ${head.status}`, replica } as const;
+    this.#drop('failed', failure.detail);
+    recovery.repeat(failure, true);
     return true;
   }
 
@@ -250,8 +250,8 @@ class Forward implements ResponseHandler, BodySource, Wish, Sender {
     const exchange = this.#exchange;
     if (!isVerifiedUpgrade(exchange, this.#upgrade!, head)) {
       const replica = this.#replica;
-      this.#drop('failed');
       const detail = 'the switch of protocols is not the one asked for';
+      this.#drop('failed', detail);
       return this.fail({ code: 'UPSTREAM_BAD_RESPONSE', detail, replica });
     }
     const connection = this.#connection!;
@@ -259,11 +259,8 @@ class Forward implements ResponseHandler, BodySource, Wish, Sender {
     this.#replica!.pool.onTunnel(connection);
     this.#outcome = 'ok';
     this.#onAnswered(head);
-    // The tunnel, and no response writer, hears of the client from now on.
-    exchange.res.observer = null;
-    const client = exchange.res.switchProtocols(upgradeFields(exchange, head, this.#upgrade!));
     const idle = exchange.route.timeouts.tunnel ?? this.#upstream.config.timeouts.tunnel;
-    new Tunnel(client, connection, idle, () => this.#settle('ok'));
+    startTunnel(exchange, connection, head, this.#upgrade!, idle, () => this.#settle('ok'));
   }
 
   onDrain(): void {
@@ -287,8 +284,6 @@ class Forward implements ResponseHandler, BodySource, Wish, Sender {
     this.#drop(this.#outcome);
   }
 
-  // ---- when it fails ----
-
   #recover(): Recovery {
     return (this.#recovery ??= new Recovery(this.#exchange, this.#upstream, this, this.#begun));
   }
@@ -298,8 +293,8 @@ class Forward implements ResponseHandler, BodySource, Wish, Sender {
     this.#body?.stop();
     // Who stops in the middle of an upload is not a fault of ours or of a replica.
     const report = code === 'REQUEST_TIMEOUT' ? processLog.warn : processLog.error;
-    const upstream = this.#upstream.name;
-    report(code, { route: this.#exchange.route.source, upstream, replica: replica?.url, detail });
+    const { source: route } = this.#exchange.route;
+    report(code, { route, upstream: this.#upstream.name, replica: replica?.url, detail });
     this.#sink.fail(code);
   }
 }

@@ -57,8 +57,11 @@ export class Recovery implements WaitingOwner {
     this.#retries.cancel();
   }
 
+  /** For one that waits. When there is none left that has not been tried, those that come back may be asked again. */
   trySend(fromQueue: boolean): Tried {
-    return this.#sender.trySend(fromQueue);
+    const tried = this.#sender.trySend(fromQueue);
+    if (tried === 'down') this.tried = null;
+    return tried;
   }
 
   /** Waits for what is missing. */
@@ -72,8 +75,11 @@ export class Recovery implements WaitingOwner {
       detail: 'no connection to a replica was free in time',
       replica: null,
     };
-    const down: Failure = { code: 'UPSTREAM_DOWN', detail: 'no replica is up', replica: null };
-    this.#sender.fail(why === 'busy' ? busy : (this.#lastFailure ?? down));
+    const last = this.#lastFailure;
+    const detail = last?.detail ?? 'no replica is up';
+    const down: Failure = { code: 'UPSTREAM_DOWN', detail, replica: last?.replica ?? null };
+    const isHeld = this.#exchange.route.hold !== null;
+    this.#sender.fail(why === 'busy' ? busy : isHeld ? down : (last ?? down));
   }
 
   /** No connection, so nothing was sent: whatever the method, each other replica may be asked, and waited for. */
@@ -125,7 +131,8 @@ export class Recovery implements WaitingOwner {
     const before = this.tried;
     this.#avoid(replica);
     const other = pick();
-    if (typeof other !== 'string' && this.mayRepeat('reset')) {
+    // At the cost of no budget: they are no more than were under way at one replica, and it answers none of them.
+    if (typeof other !== 'string' && this.#isInTime() && this.#retries.allows('reset')) {
       const failure: Failure = { code: 'UPSTREAM_RESET', detail: 'it went down before it answered', replica };
       this.#log('another replica is asked', failure);
       return other;

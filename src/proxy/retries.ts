@@ -31,10 +31,14 @@ export class Retries {
 
   /** Takes one further attempt, after a reset or an answer with a status, if the rules and the budget have one. */
   take(after: 'reset' | number): boolean {
+    return this.allows(after) && this.#upstream.budget.take();
+  }
+
+  /** Whether the rules have one further attempt, whatever the budget says. */
+  allows(after: 'reset' | number): boolean {
     const { rules } = this;
     if (rules === null || this.#sent >= rules.attempts) return false;
-    if (after === 'reset' ? !rules.reset : !rules.statuses.includes(after)) return false;
-    return this.#upstream.budget.take();
+    return after === 'reset' ? rules.reset : rules.statuses.includes(after);
   }
 
   /** Counts an attempt. */

@@ -3,9 +3,11 @@
 // taken on trust.
 import { createHash } from 'node:crypto';
 import { Field, fieldOf } from '../routing/field-names.ts';
+import type { Connection } from '../wire/connection.ts';
 import { hasToken, type ResponseHead } from '../wire/response-head.ts';
 import type { Exchange } from './exchange.ts';
 import { clientHead } from './response-head.ts';
+import { Tunnel } from './tunnel.ts';
 
 /** RFC 6455 section 1.3. */
 const WEBSOCKET_GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
@@ -81,4 +83,23 @@ export function upgradeFields(exchange: Exchange, { status, fields }: ResponseHe
   // Nobody stores a 101: no policy for caches applies.
   const plain = { status, fields, length: -1, bodiless: true, cacheControl: '', coded: true };
   return ['connection', 'Upgrade', 'upgrade', asked, ...clientHead(exchange, plain).fields];
+}
+
+/**
+ * Hands the client's side over, with the 101 for it, and joins it to the connection.
+ * @param idle milliseconds without a byte after which the tunnel is closed
+ * @param onClosed told once, when the connection to the replica is gone
+ */
+export function startTunnel(
+  exchange: Exchange,
+  connection: Connection,
+  head: ResponseHead,
+  asked: string,
+  idle: number,
+  onClosed: () => void,
+): void {
+  const { res } = exchange;
+  // The tunnel, and no response writer, hears of the client from now on.
+  res.observer = null;
+  new Tunnel(res.switchProtocols(upgradeFields(exchange, head, asked)), connection, idle, onClosed);
 }

@@ -55,6 +55,12 @@ export class Waiting implements Waiter {
     const line = this.#line!;
     const tried = this.#owner.trySend(line === 'queue');
     if (tried === (line === 'queue' ? 'busy' : 'down')) return false;
+    if (line === 'hold' && tried === 'busy') {
+      // Where the queue is full, it waits on here.
+      if (!this.#joinQueue()) return false;
+      this.#upstream.leftHold(this.#bytes);
+      return true;
+    }
     this.#left();
     if (tried !== 'sent') this.join(tried);
     return true;

@@ -50,11 +50,18 @@ export type WorkerReport =
 
 /** What a worker has noticed of a replica; `upstream` is its index in the config. See `UpstreamEvents`. */
 export type ReplicaReport =
-  | { readonly type: 'suspect'; readonly upstream: number; readonly replica: number }
+  | {
+      readonly type: 'suspect';
+      readonly upstream: number;
+      readonly replica: number;
+      /** Of the last failure, for the log. */
+      readonly reason: string;
+    }
   | { readonly type: 'unreachable'; readonly upstream: number; readonly replica: number }
   | {
       readonly type: 'probed';
       readonly upstream: number;
       readonly replica: number;
       readonly outcome: Outcome;
+      readonly reason: string;
     };

@@ -5,8 +5,8 @@ import type { ResolvedConfig } from '../config/resolved.ts';
 import { NameLookup } from '../upstream/discovery/name-lookup.ts';
 import type { EjectionJudge } from '../upstream/health/ejection-judge.ts';
 import { Prober } from '../upstream/health/prober.ts';
-import type { Outcome } from '../upstream/replica.ts';
 import type { ReplicaRecord, UpstreamState } from '../upstream/replica-record.ts';
+import type { ReplicaReport } from './messages.ts';
 import type { UpstreamStatus } from './replica-status.ts';
 import { Roster } from './roster.ts';
 
@@ -64,18 +64,18 @@ export class ReplicaSets {
   }
 
   /** A worker counted too many failures in a row. */
-  suspect(upstream: number, replica: number): void {
-    this.#rosters[upstream]?.judge?.suspect(replica);
+  suspect({ upstream, replica, reason }: Extract<ReplicaReport, { type: 'suspect' }>): void {
+    this.#rosters[upstream]?.judge?.suspect(replica, reason);
     this.#prober.checkNow(replica);
   }
 
   /** The single exchange of a half-open replica has ended. */
-  probed(upstream: number, replica: number, outcome: Outcome): void {
-    this.#rosters[upstream]?.judge?.probed(replica, outcome);
+  probed({ upstream, replica, outcome, reason }: Extract<ReplicaReport, { type: 'probed' }>): void {
+    this.#rosters[upstream]?.judge?.probed(replica, outcome, reason);
   }
 
   /** A worker got no connection, or with 0 found no replica: the checks and names concerned do not wait. */
-  unreachable(upstream: number, replica: number): void {
+  unreachable({ upstream, replica }: Extract<ReplicaReport, { type: 'unreachable' }>): void {
     this.#rosters[upstream]?.lookNow(replica);
   }
 

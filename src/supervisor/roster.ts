@@ -158,7 +158,7 @@ export class Roster {
         places.add(place);
         const weight = found.weight ?? entry.weight;
         const backup = entry.backup || found.backup === true;
-        const key = `${source} ${place} ${weight} ${backup}`;
+        const key = `${source} ${place} ${found.name} ${weight} ${backup}`;
         this.#members.set(key, before.get(key) ?? this.#join({ source, entry, found, weight, backup }));
       }
     }

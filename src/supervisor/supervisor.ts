@@ -128,10 +128,9 @@ export class Supervisor {
   }
 
   #onReplica(report: ReplicaReport): void {
-    const { type, upstream, replica } = report;
-    if (type === 'suspect') this.#replicas.suspect(upstream, replica);
-    else if (type === 'unreachable') this.#replicas.unreachable(upstream, replica);
-    else this.#replicas.probed(upstream, replica, report.outcome);
+    if (report.type === 'suspect') this.#replicas.suspect(report);
+    else if (report.type === 'probed') this.#replicas.probed(report);
+    else this.#replicas.unreachable(report);
   }
 
   #replace(number: number, reason: string, deaths: number): void {

@@ -62,9 +62,10 @@ function openUpstreams(
 ): Upstream[] {
   return configs.map((config, index) => {
     const events: UpstreamEvents = {
-      suspect: (replica) => tell({ type: 'suspect', upstream: index, replica }),
+      suspect: (replica, reason) => tell({ type: 'suspect', upstream: index, replica, reason }),
       unreachable: (replica) => tell({ type: 'unreachable', upstream: index, replica }),
-      probed: (replica, outcome) => tell({ type: 'probed', upstream: index, replica, outcome }),
+      probed: (replica, outcome, reason) =>
+        tell({ type: 'probed', upstream: index, replica, outcome, reason }),
     };
     return new Upstream(config, states[index]!, worker, events);
   });

@@ -36,31 +36,10 @@ export class Choice {
   awaited: Replica | null = null;
   readonly #balancer: Balancer;
   readonly #sticky: Sticky | null;
-  /** So few are left that the ejected ones are used as well. */
-  #panic = false;
 
   constructor(config: ResolvedUpstream, sticky: Sticky | null) {
     this.#balancer = createBalancer(config.balance, config.slowStart);
     this.#sticky = sticky;
-  }
-
-  /** Looks whether too few are left, now and then. */
-  tick(replicas: readonly Replica[]): void {
-    let left = 0;
-    let ejected = 0;
-    let standsIn = false;
-    for (const { backup, cell } of replicas) {
-      if (cell.checked === Checked.down) continue;
-      const isEjected = cell.ejection !== Ejection.none;
-      if (backup) {
-        standsIn ||= !isEjected;
-        continue;
-      }
-      left++;
-      if (isEjected) ejected++;
-    }
-    // With no primary left, a backup that works is better than all of them.
-    this.#panic = (left - ejected) * 2 < left && !(standsIn && ejected === left);
   }
 
   pick(replicas: readonly Replica[], wish: Wish): Replica | NoReplica {
@@ -87,7 +66,7 @@ export class Choice {
       const replica = replicas[i]!;
       if (replica.backup !== backup || replica.cell.checked === Checked.down) continue;
       const { ejection } = replica.cell;
-      if (ejection !== Ejection.none && !ejectedToo && !this.#panic) {
+      if (ejection !== Ejection.none && !ejectedToo) {
         if (ejection === Ejection.halfOpen && this.#claimsProbe(wish, replica)) return replica;
         continue;
       }
@@ -100,7 +79,7 @@ export class Choice {
       const kept = this.#sticky.find(wish.cookie, replicas);
       if (kept !== null && kept.backup === backup) {
         for (let i = 0; i < count; i++) if (candidates[i] === kept) return kept;
-        if (isFull && isUp(kept) && tried?.includes(kept) !== true) {
+        if (isFull && isSound(kept) && tried?.includes(kept) !== true) {
           this.awaited = kept;
           return 'busy';
         }
@@ -118,6 +97,6 @@ export class Choice {
 }
 
 /** A client's own replica is worth waiting for, as long as it is only full. */
-function isUp({ cell }: Replica): boolean {
+function isSound({ cell }: Replica): boolean {
   return cell.checked !== Checked.down && cell.ejection === Ejection.none;
 }

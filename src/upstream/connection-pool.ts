@@ -63,7 +63,12 @@ export class ConnectionPool implements ConnectionOwner {
   /** A new connection, whatever is idle. For a retry that must not meet a second stale one. */
   open(): Connection | null {
     if (!this.#owner.open.addWithin(1, this.#owner.max)) return null;
-    const connection = new Connection(this.#target, this);
+    let connection: Connection | undefined;
+    try {
+      connection = new Connection(this.#target, this);
+    } finally {
+      if (connection === undefined) this.#owner.open.add(-1);
+    }
     this.#all.add(connection);
     return connection;
   }

@@ -17,9 +17,9 @@ export interface ReplicaOwner {
   readonly isYielding: boolean;
   onRoom(): void;
   /** Failures in a row are as many as the config allows. */
-  onSuspect(replica: Replica): void;
+  onSuspect(replica: Replica, reason: string): void;
   /** The single exchange of a half-open replica has ended. */
-  onProbed(replica: Replica, outcome: Outcome): void;
+  onProbed(replica: Replica, outcome: Outcome, reason: string): void;
 }
 
 export class Replica implements PoolOwner {
@@ -85,22 +85,30 @@ export class Replica implements PoolOwner {
     this.cell.inFlight.add(1);
   }
 
-  /** `probe`: it was the single exchange of a half-open replica, and nobody has been told yet. */
-  end(outcome: Outcome, probe: boolean): void {
+  /**
+   * @param probe it was the single exchange of a half-open replica, and nobody has been told yet
+   * @param reason of a failure, for the log
+   */
+  end(outcome: Outcome, probe: boolean, reason: string): void {
     this.cell.inFlight.add(-1);
-    this.report(outcome, probe);
+    this.#report(outcome, probe, reason);
   }
 
-  /** What is known of the replica's health before the attempt ends. */
-  report(outcome: Outcome, probe: boolean): void {
+  /** How the single exchange of a half-open replica goes, before it ends; returns what is left to say at its end. */
+  reportProbe(outcome: Outcome, reason: string): Outcome {
+    this.#report(outcome, true, reason);
+    return outcome === 'failed' ? 'neutral' : outcome;
+  }
+
+  #report(outcome: Outcome, probe: boolean, reason: string): void {
     const { cell } = this;
     if (outcome === 'ok') {
       if (cell.failures !== 0) cell.clearFailures();
     } else if (outcome === 'failed' && this.#patience > 0) {
       if (cell.countFailure() >= this.#patience && cell.ejection === Ejection.none)
-        this.#owner.onSuspect(this);
+        this.#owner.onSuspect(this, reason);
     }
-    if (probe) this.#owner.onProbed(this, outcome);
+    if (probe) this.#owner.onProbed(this, outcome, reason);
   }
 
   /** Looks at what has changed, now and then. */

@@ -11,6 +11,10 @@ export function hostAndPort(host: string, port: number): string {
   return isIPv6(host) ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
+function hostOnly(host: string): string {
+  return isIPv6(host) ? `[${host}]` : host;
+}
+
 export interface RecordFacts {
   readonly id: number;
   readonly source: number;
@@ -40,8 +44,8 @@ export function replicaRecord({
     id,
     source,
     url: isWritten ? entry.url : `${entry.url} (${where})`,
-    // A URL leaves the default port out.
-    authority: new URL(`${secure ? 'https' : 'http'}://${hostAndPort(name, port)}`).host,
+    // The default port is left out (RFC 9110 section 7.2).
+    authority: port === (secure ? 443 : 80) ? hostOnly(name) : hostAndPort(name, port),
     host,
     port,
     secure,

@@ -12,8 +12,8 @@ import { type Waiter, WaitingLine } from './waiting-line.ts';
 
 /** What the supervisor wants to hear. */
 export interface UpstreamEvents {
-  suspect(replica: number): void;
-  probed(replica: number, outcome: Outcome): void;
+  suspect(replica: number, reason: string): void;
+  probed(replica: number, outcome: Outcome, reason: string): void;
   /** No connection to it, or with 0 no replica at all: look at it, and at its name, soon. */
   unreachable(replica: number): void;
 }
@@ -93,7 +93,10 @@ export class Upstream implements ReplicaOwner {
   /** The replica for an exchange; see `Choice`. `fromLine`: it is its turn among those that wait. */
   pick(wish: Wish, fromLine = false): Replica | NoReplica {
     // Nobody overtakes those who wait already.
-    if (this.#queue.length > 0 && !fromLine) return 'busy';
+    if (this.#queue.length > 0 && !fromLine) {
+      this.#choice.awaited = null;
+      return 'busy';
+    }
     const picked = this.#choice.pick(this.replicas, wish);
     if (picked === 'down') this.#reportUnreachable(0);
     return picked;
@@ -207,12 +210,12 @@ export class Upstream implements ReplicaOwner {
     });
   }
 
-  onSuspect(replica: Replica): void {
-    this.#events.suspect(replica.id);
+  onSuspect(replica: Replica, reason: string): void {
+    this.#events.suspect(replica.id, reason);
   }
 
-  onProbed(replica: Replica, outcome: Outcome): void {
-    this.#events.probed(replica.id, outcome);
+  onProbed(replica: Replica, outcome: Outcome, reason: string): void {
+    this.#events.probed(replica.id, outcome, reason);
   }
 
   /** A connection to a replica failed. */
@@ -243,7 +246,6 @@ export class Upstream implements ReplicaOwner {
       replica.pool.expire(now);
       if (replica.pool.size === 0) this.#leaving.delete(replica);
     }
-    this.#choice.tick(this.replicas);
     this.#queue.expire(now);
     for (const line of this.#ownQueues.values()) line.expire(now);
     this.#held.expire(now);

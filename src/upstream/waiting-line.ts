@@ -34,20 +34,23 @@ export class WaitingLine {
   }
 
   /**
-   * Gives turns from the front, as long as `more` says that there is something to have, and to `most` at the most.
+   * Gives turns from the front, as long as `more` says that there is something to have, until `most` have taken it.
    * A waiter that found nothing stays where it is: the one behind it may want another replica.
    */
   serve(more: () => boolean, most = Number.POSITIVE_INFINITY): void {
     if (this.#serving || this.#places.size === 0) return;
     this.#serving = true;
     // Who joins meanwhile stands behind these.
-    let turns = Math.min(most, this.#places.size);
+    let turns = this.#places.size;
+    let served = 0;
     let vain = 0;
     try {
       for (const waiter of this.#places.keys()) {
-        if (turns-- === 0 || vain === MOST_VAIN || !more()) break;
-        if (waiter.onTurn()) this.#places.delete(waiter);
-        else vain++;
+        if (turns-- === 0 || served === most || vain === MOST_VAIN || !more()) break;
+        if (waiter.onTurn()) {
+          this.#places.delete(waiter);
+          served++;
+        } else vain++;
       }
     } finally {
       this.#serving = false;

@@ -98,7 +98,8 @@ export class Connection implements TunnelOwner {
    * now on, any other is copied. `framed` adds chunk framing.
    */
   write(piece: Buffer, owned: boolean, framed: boolean): boolean {
-    this.deadline = performance.now() + this.#idleTimeout;
+    // While the answer is paused, its silence is ours.
+    if (!this.#paused) this.deadline = performance.now() + this.#idleTimeout;
     return this.#body.write(piece, owned, framed);
   }
 
@@ -190,7 +191,7 @@ export class Connection implements TunnelOwner {
   #onDrain(): void {
     this.#body.drained();
     if (this.#handler === null) return;
-    if (!this.#requestDone) this.deadline = performance.now() + this.#idleTimeout;
+    if (!this.#requestDone && !this.#paused) this.deadline = performance.now() + this.#idleTimeout;
     this.#handler.onDrain();
   }
 

@@ -90,8 +90,8 @@ function reachesOther(title: string, host: string): void {
 
 timed('UM-01 refused', request('closed.test'), { answers: [503] }, 0, 1000);
 timed('UM-01 refused, with a body', request('closed.test', 'POST', 'hello'), { answers: [503] }, 0, 1000);
-timed('UM-01 black hole', request('hole.test'), { answers: [504] }, 250, 2000);
-timed('UM-01 black hole, with a body', request('hole.test', 'POST', 'hello'), { answers: [504] }, 250, 2000);
+timed('UM-01 black hole', request('hole.test'), { answers: [503] }, 250, 2000);
+timed('UM-01 black hole, with a body', request('hole.test', 'POST', 'hello'), { answers: [503] }, 250, 2000);
 reachesOther('UM-01 refused, next replica', 'closed-next.test');
 reachesOther('UM-01 black hole, next replica', 'hole-next.test');
 reachesOther('UM-01 refused by two of three', 'mostly-closed.test');

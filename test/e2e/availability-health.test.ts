@@ -136,6 +136,24 @@ test('the only replica is never ejected, and never more than half of them are', 
   assert.equal(ejected, 1, 'one of three');
 });
 
+test('with `atMost: 1` two of three are left alone, and both come back', async (t) => {
+  const eject = { consecutive: 3, base: '1s', atMost: 1 };
+  const { gateway, all } = await start(t, { balance: 'round-robin', eject });
+  const bad = all.slice(0, 2);
+  for (const replica of bad) replica.script = answer('no', {}, 503);
+  for (let i = 0; i < 100 && gateway.stdout.split('a replica is ejected').length < 3; i++)
+    await ask(gateway.port, '/x', { host });
+  assert.ok(gateway.stdout.split('a replica is ejected').length >= 3, 'both are ejected');
+  assert.match(gateway.stdout, /"a replica is ejected".*"reason":"status 503"/);
+  const before = bad.map(served);
+  for (let i = 0; i < 60; i++) await ask(gateway.port, '/x', { host });
+  // But for the single exchanges that try them.
+  for (const [i, replica] of bad.entries()) assert.ok(served(replica) - before[i]! <= 3);
+  for (const replica of bad) replica.script = good;
+  const back = () => gateway.stdout.split('a replica is back').length >= 3;
+  await askUntil(gateway.port, back, 15_000);
+});
+
 test('all down, as the checks say: 503 with Retry-After at once, and no replica is asked', async (t) => {
   const { gateway, all } = await start(t, { health: HEALTH });
   for (const replica of all)

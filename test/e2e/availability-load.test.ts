@@ -90,6 +90,21 @@ test('one hangs (SIGSTOP): GETs that wait there are answered by another, and it 
   assertUnnoticed(await under(gateway.port, 11, hang, 5), replicas);
 });
 
+test('one hangs where everybody takes turns: all who wait there are moved, whatever the budget', async (t) => {
+  const replicas = await threeReplicas(t);
+  const health = { ...HEALTH, interval: '2s', fall: 2 };
+  const upstream = { replicas: replicas.map(({ url }) => url), health, balance: 'round-robin' };
+  const gateway = await startGateway(t, config({ ...upstream, retry: { budget: 0.01 } }));
+  const hang = async () => {
+    replicas[1]!.signal('SIGSTOP');
+    await sleep(9500);
+    replicas[1]!.signal('SIGCONT');
+  };
+  const { gets } = await under(gateway.port, 13, hang, 8);
+  const { non2xx, errors, timeouts } = gets;
+  assert.deepEqual({ non2xx, errors, timeouts }, { non2xx: 0, errors: 0, timeouts: 0 });
+});
+
 test('each is restarted in turn', async (t) => {
   const replicas = await threeReplicas(t);
   const gateway = await startGateway(t, config({ replicas: replicas.map(({ url }) => url), health: HEALTH }));

@@ -1,7 +1,8 @@
 // Finds all addresses of a name, now: in the hosts file, else in DNS, else as the system would. Caches nothing,
 // whatever the TTL, and remembers no earlier answer. Addresses written as literals never get here.
 import { promises as dns } from 'node:dns';
-import { isIPv6 } from 'node:net';
+import { isIP, isIPv6 } from 'node:net';
+import { privateNameProblem } from '../../config/names.ts';
 import { DnsServers, isNegative } from './dns-servers.ts';
 import { HostsFile } from './hosts-file.ts';
 import { type Interfaces, type RefusedAddress, reachable, refusal } from './usable-address.ts';
@@ -110,9 +111,10 @@ export class NameLookup {
   async records(name: string): Promise<ServiceAnswer> {
     try {
       const found = await this.#servers.ask((resolver) => resolver.resolveSrv(name.toLowerCase()));
-      // RFC 2782: a target of "." says that the service is decidedly not offered.
+      // RFC 2782: a target of "." says that the service is decidedly not offered. Others that are no host names
+      // are left out as well: nobody could be asked under them.
       const records = found
-        .filter(({ name, port }) => name !== '' && name !== '.' && port > 0)
+        .filter(({ name, port }) => port > 0 && privateNameProblem(name) === undefined && isIP(name) === 0)
         .map(({ name, port, priority, weight }) => ({
           name: name.toLowerCase(),
           port,

@@ -61,8 +61,8 @@ export class EjectionCase {
     return remembered(config, this.#times, this.#context.time.now() - this.#backAt);
   }
 
-  /** Also when it is half open: then for longer. */
-  eject(config: ResolvedEjection): void {
+  /** Also when it is half open: then for longer. `reason`: of the last failure, for the log. */
+  eject(config: ResolvedEjection, reason: string): void {
     const { time, log, upstream } = this.#context;
     const { cell, url } = this.member;
     const times = this.times(config);
@@ -73,7 +73,7 @@ export class EjectionCase {
     this.until = this.#ejectedAt + length;
     cell.ejection = Ejection.ejected;
     this.#schedule(length, () => this.#halfOpen());
-    const facts = { upstream, replica: url, for: Math.round(length), failures: cell.failures };
+    const facts = { upstream, replica: url, for: Math.round(length), failures: cell.failures, reason };
     log.warn('a replica is ejected', facts);
   }
 

@@ -50,7 +50,7 @@ export class EjectionJudge {
   }
 
   /** A worker has counted `consecutive` failures in a row at this replica. */
-  suspect(id: number): void {
+  suspect(id: number, reason = ''): void {
     const member = this.#find(id);
     if (member === undefined) return;
     const { cell } = member;
@@ -62,18 +62,18 @@ export class EjectionJudge {
     else {
       let its = this.#cases.get(id);
       if (its === undefined) this.#cases.set(id, (its = new EjectionCase(member, this.#context)));
-      its.eject(this.#config);
+      its.eject(this.#config, reason);
     }
   }
 
   /** The single exchange of a half-open replica is over. */
-  probed(id: number, outcome: ProbeOutcome): void {
+  probed(id: number, outcome: ProbeOutcome, reason = ''): void {
     const its = this.#cases.get(id);
     if (its === undefined || !its.awaitsProbe) return;
     if (outcome === 'ok') its.probeSucceeded();
     else if (outcome === 'neutral') its.probeAgain();
     else {
-      its.eject(this.#config);
+      its.eject(this.#config, reason);
       this.review();
     }
   }

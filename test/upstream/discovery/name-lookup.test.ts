@@ -314,6 +314,18 @@ suite('SRV records', () => {
     assert.deepEqual(await lookup.records('_http._tcp.none'), { kind: 'unknown' });
   });
 
+  test('whose target is no host name are left out: nobody could be asked under it', async (t) => {
+    const { dns, lookup } = await start(t);
+    const good = { target: 'a.internal', port: 80, priority: 1, weight: 1 };
+    for (const target of ['300.1.1.1', 'x.0x', '1.2.3.4.5', '10.0.0.1', 'a_b!.internal']) {
+      dns.setSrv('_http._tcp.api', [{ ...good, target }, good]);
+      const { kind, ...found } = await lookup.records('_http._tcp.api');
+      assert.equal(kind, 'found');
+      const expected = [{ name: 'a.internal', port: 80, priority: 1, weight: 1 }];
+      assert.deepEqual(found, { records: expected }, target);
+    }
+  });
+
   test('may not be answered', async (t) => {
     const { dns, lookup } = await start(t);
     dns.fail('_http._tcp.api', 'SERVFAIL');

@@ -29,7 +29,11 @@ suite('an ejection', () => {
     assert.equal(rig.time.pending, 0);
     const facts = { upstream: 'api', replica: 'http://api-1' };
     assert.deepEqual(rig.log.lines, [
-      { level: 'warn', message: 'a replica is ejected', facts: { ...facts, for: 10_000, failures: 5 } },
+      {
+        level: 'warn',
+        message: 'a replica is ejected',
+        facts: { ...facts, for: 10_000, failures: 5, reason: '' },
+      },
       { level: 'info', message: 'a replica is back', facts: { ...facts, why: 'an exchange succeeded' } },
     ]);
   });
