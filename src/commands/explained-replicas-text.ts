@@ -63,7 +63,8 @@ function retryText({ attempts, budget, connect, reset, statuses }: ResolvedRetry
   if (connect) parts.push('without a connection, every other replica');
   if (attempts > 1 && again.length > 0) {
     const share = `${Math.round(budget * 100)} % more requests`;
-    parts.push(`after ${again.join(' or ')}, up to ${attempts} attempts and at most ${share}`);
+    const most = `up to ${attempts} attempts and at most ${share}`;
+    parts.push(`after ${again.join(' or ')}, ${most}, never a POST or PATCH`);
   }
   return parts.length === 0 ? 'off' : parts.join('; ');
 }

@@ -146,7 +146,7 @@ suite('without checks', { concurrency: 4 }, () => {
 
     const none = await api({ replicas: [refused] }, { route: { proxy: 'api', hold: '2s' } });
     assert.deepEqual(none.answer, {
-      ...{ status: 503, code: 'UPSTREAM_CONNECT_FAILED', location: null, retryAfter: '5' },
+      ...{ status: 503, code: 'UPSTREAM_DOWN', location: null, retryAfter: '5' },
       heldFor: 2000,
     });
     assert.deepEqual([none.replicas!.picked, none.replicas!.why], [null, 'no replica can be reached']);
@@ -382,7 +382,7 @@ test('rules are those of the route over those of the upstream', async (t) => {
   for (const line of [
     `health   GET /up on port ${replica.port} every 10s, at most 2s; down after 3 failures in a row, up again after 2 passes`,
     'eject    after 3 failures in a row, for 1s to 1m, at most 25 % of the replicas',
-    'retry    after a reset or a 503, up to 3 attempts and at most 20 % more requests',
+    'retry    after a reset or a 503, up to 3 attempts and at most 20 % more requests, never a POST or PATCH',
     'hold     off: while no replica is up, 503 at once',
     'limits   9 connections to each replica; up to 1024 exchanges for each wait 1s for a free one',
     'timeouts connect 3s, response 7s, idle 1s, tunnel 2h',

@@ -25,7 +25,7 @@ export interface JudgeOptions {
 }
 
 export class EjectionJudge {
-  #config: ResolvedEjection;
+  readonly #config: ResolvedEjection;
   readonly #members: () => Iterable<Member>;
   readonly #context: CaseContext;
   /** Of the members that were ejected at least once. */
@@ -41,12 +41,6 @@ export class EjectionJudge {
     this.#config = config;
     this.#members = members;
     this.#context = { upstream, time: options.time ?? systemTime, log: options.log ?? processLog };
-  }
-
-  /** Goes by another config from now on, after a reload. Ejections under way keep their end if they may stay. */
-  configure(config: ResolvedEjection): void {
-    this.#config = config;
-    this.review();
   }
 
   /** A worker has counted `consecutive` failures in a row at this replica. */
