@@ -145,8 +145,10 @@ for (const leave of ['reset', 'destroy'] as const) {
 }
 
 test('who waits goes to whichever replica gets free', async (t) => {
-  const { replicas, held, line } = await full(t, 3, {});
+  const { replicas, held, line, status } = await full(t, 3, {});
   for (const [turn, at] of [1, 2, 0, 2].entries()) {
+    // The replica may see a request a moment before the worker counts it out of the line.
+    await eventually('the line is empty', async () => (await status())[0]!.queued === 0);
     const client = await line(`/turn-${turn}`);
     held[at]!.release(1);
     await replicas[at]!.until(({ requests }) => requests.at(-1)!.target === `/turn-${turn}`);
