@@ -1,4 +1,5 @@
 // From an upstream as written to one with every default filled in. Takes only what the schema has passed.
+
 import type { EjectConfig, HealthConfig, RetryReason, UpstreamConfig } from './contract-upstream.ts';
 import type { Disk } from './disk.ts';
 import { parseReplica, parseSrv, type ReplicaAddress } from './names.ts';
@@ -9,6 +10,7 @@ import type {
   ResolvedRetry,
   ResolvedUpstream,
 } from './resolved.ts';
+import { RETRY_DEFAULTS } from './retry-defaults.ts';
 import { parseStatuses, type StatusRange } from './status-ranges.ts';
 import { parseDuration, parseTimeout } from './units.ts';
 
@@ -27,9 +29,10 @@ export function resolveUpstream(name: string, upstream: UpstreamConfig, disk: Di
       retry === false
         ? null
         : {
-            attempts: retry?.attempts ?? 2,
-            budget: retry?.budget ?? 0.2,
-            ...resolveReasons(retry?.on ?? ['connect', 'reset']),
+            ...RETRY_DEFAULTS,
+            ...(retry?.attempts !== undefined && { attempts: retry.attempts }),
+            ...(retry?.budget !== undefined && { budget: retry.budget }),
+            ...(retry?.on !== undefined && resolveReasons(retry.on)),
           },
     connections: {
       max: connections?.max ?? 256,

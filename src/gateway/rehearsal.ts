@@ -3,7 +3,6 @@
 import type { Socket } from 'node:net';
 import { performance } from 'node:perf_hooks';
 import { ERRORS, type ErrorCode } from '../errors.ts';
-import { TrustedProxies } from '../listener/client-address.ts';
 import { ClientConnection } from '../listener/client-connection.ts';
 import type { DownstreamResponse } from '../listener/downstream.ts';
 import { ServerRequest } from '../listener/server-request.ts';
@@ -11,6 +10,7 @@ import { divertLog } from '../observe/process-log.ts';
 import { errorBody } from '../proxy/error-reply.ts';
 import { Exchange, type RoutePlan } from '../proxy/exchange.ts';
 import type { CanonicalRequest } from '../routing/canonical.ts';
+import { Networks } from '../routing/networks.ts';
 import { ConnectionPool } from '../upstream/connection-pool.ts';
 import type { Replica } from '../upstream/replica.ts';
 import type { Upstream } from '../upstream/upstream.ts';
@@ -62,7 +62,7 @@ export function rehearse(
     const client = new ClientConnection(
       { remoteAddress: asked.client } as Socket,
       asked.secure,
-      new TrustedProxies([]),
+      new Networks([]),
     );
     const exchange = new Exchange(requestOf(asked), stage.response, client, request, plan);
     plan.action.run(exchange);

@@ -1,31 +1,8 @@
 // Who the client is: the peer of a connection, or whom a trusted proxy names. A trusted proxy's word is taken
 // entry by entry from the right, as far as trusted addresses reach. Knows no routes and no replicas.
 import type { IncomingHttpHeaders } from 'node:http';
-import { BlockList, isIP, isIPv6 } from 'node:net';
+import { isIP } from 'node:net';
 import { parseAuthority } from '../routing/authority.ts';
-
-/** The networks whose forwarded fields are believed. */
-export class TrustedProxies {
-  readonly #list = new BlockList();
-  readonly #empty: boolean;
-
-  /** @param networks CIDRs or single addresses, as the config resolved them */
-  constructor(networks: readonly string[]) {
-    this.#empty = networks.length === 0;
-    for (const network of networks) {
-      const [address, bits] = network.split('/') as [string, string | undefined];
-      const family = isIPv6(address) ? 'ipv6' : 'ipv4';
-      if (bits === undefined) this.#list.addAddress(address, family);
-      else this.#list.addSubnet(address, Number(bits), family);
-    }
-  }
-
-  /** A function on its own, so that it can be handed on without another around it. */
-  readonly has = (address: string): boolean => {
-    if (this.#empty || address === '') return false;
-    return this.#list.check(address, isIPv6(address) ? 'ipv6' : 'ipv4');
-  };
-}
 
 /** What a trusted proxy said, checked. */
 export interface ForwardedFacts {

@@ -2,13 +2,8 @@
 // on forwarded fields is taken, and the lines that tell replicas about it.
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Socket } from 'node:net';
-import {
-  type ForwardedFacts,
-  forwardedNode,
-  readForwarded,
-  type TrustedProxies,
-  unmapped,
-} from './client-address.ts';
+import type { Networks } from '../routing/networks.ts';
+import { type ForwardedFacts, forwardedNode, readForwarded, unmapped } from './client-address.ts';
 
 export class ClientConnection {
   /** Address of the peer, IPv4-mapped IPv6 unwrapped; '' if the socket was gone before it could be read. */
@@ -23,7 +18,7 @@ export class ClientConnection {
   readonly forwardedElement: string;
   readonly #isTrusted: (address: string) => boolean;
 
-  constructor(socket: Socket, secure: boolean, proxies: TrustedProxies) {
+  constructor(socket: Socket, secure: boolean, proxies: Networks) {
     // Undefined when the peer was gone before we looked.
     this.address = unmapped(socket.remoteAddress ?? '');
     this.trusted = proxies.has(this.address);

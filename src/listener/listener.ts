@@ -2,7 +2,7 @@
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { performance } from 'node:perf_hooks';
 import { processLog } from '../observe/process-log.ts';
-import type { TrustedProxies } from './client-address.ts';
+import type { Networks } from '../routing/networks.ts';
 import { ClientConnection } from './client-connection.ts';
 import { type RequestSink, ServerConnection } from './server-connection.ts';
 
@@ -20,7 +20,7 @@ export class Listener {
   readonly #clock: NodeJS.Timeout;
   #draining = false;
 
-  constructor(sink: RequestSink, proxies: TrustedProxies) {
+  constructor(sink: RequestSink, proxies: Networks) {
     const onClosed = (connection: ServerConnection): void => {
       this.#connections.delete(connection);
     };

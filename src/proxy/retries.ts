@@ -1,6 +1,7 @@
 // How often the request of one exchange may still be sent, by the rules of its route and the budget of its upstream.
 import type { ResolvedRetry } from '../config/resolved.ts';
-import { DEFAULT_RETRY, type Upstream } from '../upstream/upstream.ts';
+import { RETRY_DEFAULTS } from '../config/retry-defaults.ts';
+import type { Upstream } from '../upstream/upstream.ts';
 import type { RoutePlan } from './exchange.ts';
 import { retryWait } from './failures.ts';
 
@@ -21,7 +22,7 @@ export class Retries {
     this.#sent = sent;
     const own = upstream.config.retry;
     if (wanted === false) this.rules = null;
-    else this.rules = wanted === null ? own : { ...(own ?? DEFAULT_RETRY), ...wanted };
+    else this.rules = wanted === null ? own : { ...(own ?? RETRY_DEFAULTS), ...wanted };
   }
 
   /** The attempt that failed never reached its replica: it does not count. */

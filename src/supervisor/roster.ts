@@ -6,10 +6,11 @@ import type { NameLookup } from '../upstream/discovery/name-lookup.ts';
 import { type FoundAddress, NameWatch, type NameWatchOptions } from '../upstream/discovery/name-watch.ts';
 import { EjectionJudge } from '../upstream/health/ejection-judge.ts';
 import type { Prober } from '../upstream/health/prober.ts';
+import { hostAndPort } from '../upstream/host-and-port.ts';
 import { Checked, Ejection, ReplicaCell } from '../upstream/replica-cell.ts';
 import type { ReplicaRecord, UpstreamState } from '../upstream/replica-record.ts';
 import { sharedNow } from '../upstream/shared-clock.ts';
-import { hostAndPort, replicaRecord } from '../upstream/static-state.ts';
+import { replicaRecord } from '../upstream/static-state.ts';
 import { UpstreamCell } from '../upstream/upstream-cell.ts';
 import type { ReplicaCondition, UpstreamStatus } from './replica-status.ts';
 
@@ -36,7 +37,6 @@ interface Member {
   readonly cell: ReplicaCell;
   readonly id: number;
   readonly url: string;
-  readonly backup: boolean;
 }
 
 export class Roster {
@@ -190,7 +190,7 @@ export class Roster {
       const { url, authority } = record;
       prober.add({ id, upstream: name, url, authority, connection, cell, check: health });
     }
-    return { record, cell, id, url: record.url, backup: record.backup };
+    return { record, cell, id, url: record.url };
   }
 
   #leave({ id, cell }: Member): void {

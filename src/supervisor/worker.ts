@@ -4,8 +4,8 @@ import { parentPort } from 'node:worker_threads';
 import type { ListenAddress, ResolvedConfig, ResolvedUpstream } from '../config/resolved.ts';
 import { Dispatcher } from '../gateway/dispatch.ts';
 import { buildSnapshot } from '../gateway/snapshot.ts';
-import { TrustedProxies } from '../listener/client-address.ts';
 import { Listener } from '../listener/listener.ts';
+import { Networks } from '../routing/networks.ts';
 import type { Manifest } from '../static/manifest.ts';
 import { DeadlineClock } from '../upstream/deadline-clock.ts';
 import type { UpstreamState } from '../upstream/replica-record.ts';
@@ -36,7 +36,7 @@ class Serving {
     this.#clock = new DeadlineClock(upstreams);
     this.#listener = new Listener(
       (req, res, client) => this.#dispatcher.handle(req, res, client),
-      new TrustedProxies(trustedProxies),
+      new Networks(trustedProxies),
     );
   }
 

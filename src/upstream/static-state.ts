@@ -1,19 +1,11 @@
 // The records of replicas: one made of an entry of the config and an address, and those of a whole upstream as they
 // are written, for whoever wants no names looked up.
-import { isIP, isIPv6 } from 'node:net';
+import { isIP } from 'node:net';
 import type { ResolvedReplica, ResolvedUpstream } from '../config/resolved.ts';
+import { bracketed, hostAndPort } from './host-and-port.ts';
 import { ReplicaCell } from './replica-cell.ts';
 import type { ReplicaRecord, UpstreamState } from './replica-record.ts';
 import { UpstreamCell } from './upstream-cell.ts';
-
-/** `10.0.0.5:3000`, `[fd00::5]:3000`. */
-export function hostAndPort(host: string, port: number): string {
-  return isIPv6(host) ? `[${host}]:${port}` : `${host}:${port}`;
-}
-
-function hostOnly(host: string): string {
-  return isIPv6(host) ? `[${host}]` : host;
-}
 
 export interface RecordFacts {
   readonly id: number;
@@ -45,7 +37,7 @@ export function replicaRecord({
     source,
     url: isWritten ? entry.url : `${entry.url} (${where})`,
     // The default port is left out (RFC 9110 section 7.2).
-    authority: port === (secure ? 443 : 80) ? hostOnly(name) : hostAndPort(name, port),
+    authority: port === (secure ? 443 : 80) ? bracketed(name) : hostAndPort(name, port),
     host,
     port,
     secure,

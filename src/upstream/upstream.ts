@@ -1,7 +1,8 @@
 // A named group of replicas as a worker sees it: says which one answers next, and keeps the exchanges that have to
 // wait for one. Who is up is decided by the supervisor and read from shared memory.
 import { performance } from 'node:perf_hooks';
-import type { ResolvedHold, ResolvedRetry, ResolvedUpstream } from '../config/resolved.ts';
+import type { ResolvedHold, ResolvedUpstream } from '../config/resolved.ts';
+import { RETRY_DEFAULTS } from '../config/retry-defaults.ts';
 import { Sticky } from './balance/sticky.ts';
 import { Choice, type NoReplica, type Wish } from './choice.ts';
 import { type Outcome, Replica, type ReplicaOwner } from './replica.ts';
@@ -25,25 +26,16 @@ const YIELD = 2 * LOOK;
 /** Milliseconds between two reports that a replica cannot be reached. */
 const REPORT = 250;
 
-/** For a route that wants retries of an upstream that has none. */
-export const DEFAULT_RETRY: ResolvedRetry = {
-  attempts: 2,
-  budget: 0.2,
-  connect: true,
-  reset: true,
-  statuses: [],
-};
-
 export class Upstream implements ReplicaOwner {
   readonly name: string;
   readonly config: ResolvedUpstream;
   readonly sticky: Sticky | null;
   readonly budget: RetryBudget;
   replicas: readonly Replica[] = [];
-  /** `performance.now()` at the last tick: good enough for deadlines of seconds. */
-  now = performance.now();
   /** An exchange has tried every replica and could connect to none. Ends with the first connection. */
   unreachable = false;
+  /** `performance.now()` at the last tick. */
+  #now = performance.now();
   readonly #worker: number;
   readonly #events: UpstreamEvents;
   readonly #cell: UpstreamCell;
@@ -68,7 +60,7 @@ export class Upstream implements ReplicaOwner {
     this.#cell = new UpstreamCell(state.cell, worker);
     this.sticky = config.sticky === null ? null : new Sticky(config.sticky.cookie, state.secret, config.name);
     this.#choice = new Choice(config, this.sticky);
-    this.budget = new RetryBudget((config.retry ?? DEFAULT_RETRY).budget);
+    this.budget = new RetryBudget((config.retry ?? RETRY_DEFAULTS).budget);
     this.update(state.replicas);
   }
 
@@ -224,8 +216,8 @@ export class Upstream implements ReplicaOwner {
   }
 
   #reportUnreachable(replica: number): void {
-    if (this.now - this.#lastReport < REPORT) return;
-    this.#lastReport = this.now;
+    if (this.#now - this.#lastReport < REPORT) return;
+    this.#lastReport = this.#now;
     this.#events.unreachable(replica);
   }
 
@@ -239,7 +231,7 @@ export class Upstream implements ReplicaOwner {
 
   /** Called several times a second. */
   tick(now: number): void {
-    this.now = now;
+    this.#now = now;
     this.budget.tick(now);
     for (const replica of this.replicas) replica.tick(now);
     for (const replica of this.#leaving) {

@@ -3,21 +3,17 @@ import assert from 'node:assert/strict';
 import type { Socket } from 'node:net';
 import { suite, test } from 'node:test';
 import { SplitAction, type SplitOptions } from '../../src/actions/split.ts';
-import { TrustedProxies } from '../../src/listener/client-address.ts';
 import { ClientConnection } from '../../src/listener/client-connection.ts';
 import { ServerRequest } from '../../src/listener/server-request.ts';
 import { Exchange } from '../../src/proxy/exchange.ts';
 import type { CanonicalRequest } from '../../src/routing/canonical.ts';
+import { Networks } from '../../src/routing/networks.ts';
 import { createBalancer } from '../../src/upstream/balance/balancer.ts';
 import { candidates, ipv4, seededRandom } from '../upstream/balance/candidates.ts';
 
 /** An exchange as the gateway would make it, as far as a split looks at it. */
 function exchange(address: string, fields: string[] = [], trusted: string[] = []): Exchange {
-  const client = new ClientConnection(
-    { remoteAddress: address } as Socket,
-    false,
-    new TrustedProxies(trusted),
-  );
+  const client = new ClientConnection({ remoteAddress: address } as Socket, false, new Networks(trusted));
   const head = {
     method: 'GET',
     target: '/',

@@ -2,8 +2,8 @@
 // `::ffff:127.0.0.1` (HH-08), and trusts 127.0.0.0/8 and 10.0.0.0/8.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { TrustedProxies } from '../../src/listener/client-address.ts';
 import { ClientConnection } from '../../src/listener/client-connection.ts';
+import { Networks } from '../../src/routing/networks.ts';
 import { temporaryFolder } from '../support/fixtures.ts';
 import { runGateway } from '../support/gateway-process.ts';
 import type { RecordedRequest } from '../support/request-reader.ts';
@@ -146,7 +146,7 @@ believes(
 );
 
 test('HH-08 an IPv4-mapped peer is the IPv4 address that is trusted', () => {
-  const proxies = new TrustedProxies(['10.0.0.0/8']);
+  const proxies = new Networks(['10.0.0.0/8']);
   const peer = (remoteAddress: string) => new ClientConnection({ remoteAddress } as never, false, proxies);
   assert.deepEqual([peer('::ffff:10.0.0.1').trusted, peer('::ffff:10.0.0.1').address], [true, '10.0.0.1']);
   assert.equal(peer('10.0.0.1').trusted, true);

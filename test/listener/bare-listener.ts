@@ -1,10 +1,10 @@
 // A listener with nothing behind it but what a test says, and the connections it made.
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
-import { TrustedProxies } from '../../src/listener/client-address.ts';
 import { Listener } from '../../src/listener/listener.ts';
 import type { ServerRequest } from '../../src/listener/server-request.ts';
 import type { ServerResponse } from '../../src/listener/server-response.ts';
+import { Networks } from '../../src/routing/networks.ts';
 import type { Scope } from '../support/fixtures.ts';
 import { RawConnection } from '../support/raw-client.ts';
 
@@ -15,7 +15,7 @@ export async function listenBare(
   scope: Scope,
   answer: Answer,
 ): Promise<{ listener: Listener; port: number }> {
-  const listener = new Listener(answer, new TrustedProxies([]));
+  const listener = new Listener(answer, new Networks([]));
   const port = await listener.listen({ address: '127.0.0.1', port: 0 }, false);
   scope.after(() => listener.drain(0));
   return { listener, port };

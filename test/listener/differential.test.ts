@@ -6,10 +6,10 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage } from 'node:http';
 import { type AddressInfo, connect, createServer as createTcpServer } from 'node:net';
 import { test } from 'node:test';
-import { TrustedProxies } from '../../src/listener/client-address.ts';
 import { ClientConnection } from '../../src/listener/client-connection.ts';
 import { ServerConnection } from '../../src/listener/server-connection.ts';
 import { canonicalize } from '../../src/routing/canonical.ts';
+import { Networks } from '../../src/routing/networks.ts';
 import { SeededRandom } from '../routing/seeded-random.ts';
 import { suiteScope } from '../support/suite-scope.ts';
 import { type Answer, collect } from './bare-listener.ts';
@@ -129,7 +129,7 @@ function answer(client: number): Answer {
 }
 
 const bare = createTcpServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
-  const client = new ClientConnection(socket, false, new TrustedProxies([]));
+  const client = new ClientConnection(socket, false, new Networks([]));
   new ServerConnection(socket, client, answer(socket.remotePort!), () => {});
 });
 bare.listen(0, '127.0.0.1');

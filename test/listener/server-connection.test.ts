@@ -5,11 +5,11 @@ import { once } from 'node:events';
 import { createServer, type Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { TrustedProxies } from '../../src/listener/client-address.ts';
 import { ClientConnection } from '../../src/listener/client-connection.ts';
 import { ServerConnection } from '../../src/listener/server-connection.ts';
 import type { ServerRequest } from '../../src/listener/server-request.ts';
 import type { ServerResponse } from '../../src/listener/server-response.ts';
+import { Networks } from '../../src/routing/networks.ts';
 import { RawConnection } from '../support/raw-client.ts';
 import { headerOf } from '../support/response-parser.ts';
 import { type Answer, collect, listenBare, open, openDeaf, reply, until } from './bare-listener.ts';
@@ -29,7 +29,7 @@ async function lone(
 ): Promise<{ ours: ServerConnection; client: RawConnection }> {
   const made = Promise.withResolvers<ServerConnection>();
   const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket: Socket) => {
-    const client = new ClientConnection(socket, false, new TrustedProxies([]));
+    const client = new ClientConnection(socket, false, new Networks([]));
     made.resolve(new ServerConnection(socket, client, answer, () => {}));
   });
   server.listen(0, '127.0.0.1');

@@ -1,10 +1,10 @@
 // The least gateway that joins tunnels: a listener, a connection to the replica for each upgrade, a clock, and
 // nothing of what chooses, checks or counts.
 import { performance } from 'node:perf_hooks';
-import { TrustedProxies } from '../../src/listener/client-address.ts';
 import { Listener } from '../../src/listener/listener.ts';
 import type { ServerResponse } from '../../src/listener/server-response.ts';
 import { Tunnel } from '../../src/proxy/tunnel.ts';
+import { Networks } from '../../src/routing/networks.ts';
 import { Connection } from '../../src/wire/connection.ts';
 import type { ResponseHandler } from '../../src/wire/response-handler.ts';
 import type { Scope } from '../support/fixtures.ts';
@@ -41,7 +41,7 @@ export async function startJoint(
     res.observer = { onDrain: () => {}, onGone: () => connection.destroy() };
     const timeouts = { responseTimeout: 60_000, idleTimeout: 60_000 };
     connection.send(REQUEST, handler, { hasBody: false, bodiless: false, upgrade: true, ...timeouts });
-  }, new TrustedProxies([]));
+  }, new Networks([]));
   const port = await listener.listen({ address: '127.0.0.1', port: 0 }, false);
   const joint: Joint = { port, opened: 0, closed: 0, connections };
   const clock = setInterval(() => {

@@ -12,22 +12,14 @@ import type { Connection } from '../../src/wire/connection.ts';
 import { selfSigned } from '../support/certificates.ts';
 import type { Scope } from '../support/fixtures.ts';
 import { answer, startReplica } from '../support/recording-replica.ts';
+import { startSilentServer } from '../support/silent-server.ts';
 import { ask, openConnection, RecordedOwner, tick } from './recorded-exchange.ts';
-
-/** A TCP server that takes connections and never says a word. */
-async function silentServer(scope: Scope): Promise<number> {
-  const server = createServer((socket) => socket.on('error', () => socket.destroy()).resume());
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  scope.after(() => void server.close());
-  return (server.address() as AddressInfo).port;
-}
 
 suite('deadlines', () => {
   test('no connection in time: the TLS handshake never ends', async (t) => {
     const tls = { serverName: undefined, ca: undefined, verify: false };
     const owner = new RecordedOwner();
-    const connection = openConnection(t, await silentServer(t), { tls, connectTimeout: 100, owner });
+    const connection = openConnection(t, await startSilentServer(t), { tls, connectTimeout: 100, owner });
     const exchange = ask(connection);
     await tick(connection, exchange);
     assert.equal(exchange.failure?.kind, 'connect-timeout');
@@ -35,7 +27,7 @@ suite('deadlines', () => {
   });
 
   test('no head in time', async (t) => {
-    const connection = openConnection(t, await silentServer(t));
+    const connection = openConnection(t, await startSilentServer(t));
     const exchange = ask(connection, { responseTimeout: 100 });
     await tick(connection, exchange);
     assert.equal(exchange.failure?.kind, 'response-timeout');

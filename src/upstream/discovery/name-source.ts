@@ -1,6 +1,7 @@
 // The addresses that one entry of the config stands for: those of its name, or those of every target of its SRV
 // records. Each question is put once; what earlier answers said fills in for one that fails. Knows no schedule.
 import { isIPv6 } from 'node:net';
+import { hostAndPort } from '../host-and-port.ts';
 import { LastGood } from './last-good.ts';
 import type { NameLookup, ServiceRecord } from './name-lookup.ts';
 import type { RefusedAddress } from './usable-address.ts';
@@ -162,7 +163,6 @@ function finding(
   return { addresses: used.map(([, address]) => address), refused: [...refused, ...over], trouble };
 }
 
-/** `10.0.0.1:80`, `[fd00::1]:80`: equal for equal places. */
 export function addressText({ host, port }: FoundAddress): string {
-  return isIPv6(host) ? `[${host}]:${port}` : `${host}:${port}`;
+  return hostAndPort(host, port);
 }

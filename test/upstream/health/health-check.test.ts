@@ -17,6 +17,7 @@ import { selfSigned } from '../../support/certificates.ts';
 import type { Scope } from '../../support/fixtures.ts';
 import { closedPort } from '../../support/ports.ts';
 import { answer, type Script, startReplica } from '../../support/recording-replica.ts';
+import { startSilentServer } from '../../support/silent-server.ts';
 import { ManualTime } from '../manual-time.ts';
 
 /** Long enough never to end on a busy machine. */
@@ -61,14 +62,6 @@ const SEVERAL: [number, number][] = [
 /** Lets everything that was sent over the loopback arrive. */
 async function turns(): Promise<void> {
   for (let i = 0; i < 20; i++) await turn();
-}
-
-async function silentServer(scope: Scope): Promise<number> {
-  const server = createServer((socket) => socket.on('error', () => socket.destroy()).resume());
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  scope.after(() => void server.close());
-  return (server.address() as AddressInfo).port;
 }
 
 suite('what is asked', () => {
@@ -240,7 +233,7 @@ suite('what fails', () => {
 
   test('a TLS handshake that never ends, and one that is answered in plain text', async (t) => {
     const tls = { serverName: undefined, ca: undefined, verify: false };
-    const silent = await checked(subject(await silentServer(t), { timeout: 150 }, tls));
+    const silent = await checked(subject(await startSilentServer(t), { timeout: 150 }, tls));
     assert.deepEqual([silent.ok, silent.detail], [false, 'no connection within 150 ms']);
     assert.ok(silent.took >= 149);
     const plain = createServer((socket) => socket.end(answer('x'))).listen(0, '127.0.0.1');
